@@ -1,0 +1,252 @@
+"""``headwater.toml``: every setting, its default and its bounds.
+
+Settings are frozen values. A file with faults is refused with all of them at once, each with the line it stands on and
+the nearest known name. Precedence: command line, environment (``HEADWATER_<SECTION>_<KEY>``), file, default.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from headwater.errors import ConfigError, did_you_mean
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Arm = Literal["human-only", "ungated", "filtered", "gated", "gated-stream"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class HumanSettings(_Section):
+    """Where the human documents are and what their columns are called."""
+
+    paths: tuple[str, ...] = Field((), description="files, folders or globs; empty: the documentation installed with Python")
+    text: str = Field("text", description="column with the text")
+    id: str | None = Field(None, description="column with a unique id; none: the hash of the text")
+    group: str | None = Field(None, description="column naming the unit of independence: article, author, site")
+    origin: str | None = Field(None, description="column saying human, machine, mixed or unknown; only human rows are used")
+
+
+class StreamSettings(_Section):
+    """Where the machine documents are and what their columns are called."""
+
+    paths: tuple[str, ...] = Field((), description="files, folders or globs; empty: recipes made from the human documents")
+    text: str = Field("text", description="column with the text")
+    id: str | None = Field(None, description="column with a unique id; none: the hash of the text")
+    recipe: str | None = Field(None, description="column naming the recipe; none: each file is a recipe")
+    parents: str | None = Field(None, description="column with the ids of the documents it was made from")
+
+
+class SplitSettings(_Section):
+    """Shares of the human documents, by tokens. Groups stay whole."""
+
+    train: Share = Field(0.20, description="training text of generation 0, the human base")
+    sources: Share = Field(0.24, description="unseen documents that the run's own rewrites are made from")
+    steering: Share = Field(0.10, description="panel whose scores steer generation")
+    certification: Share = Field(0.37, description="panel that only answers admit or not")
+    final: Share = Field(0.09, description="panel that is only reported on")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> "SplitSettings":
+        total = self.train + self.sources + self.steering + self.certification + self.final
+        if total > 1 + 1e-9:
+            raise ValueError(f"the shares add up to {total:.3f}, at most 1 is allowed")
+        return self
+
+
+class ModelSettings(_Section):
+    """The proxy: an interpolated Kneser-Ney n-gram model."""
+
+    order: Annotated[int, Field(ge=1, le=5)] = Field(3, description="length of the n-grams")
+    discount: Annotated[float, Field(gt=0, lt=1)] = Field(0.75, description="absolute discount of every order")
+    min_count: Annotated[int, Field(ge=1)] = Field(2, description="rarer words of the human base are unknown words")
+    max_vocabulary: Annotated[int, Field(ge=100)] = Field(200_000, description="largest number of words")
+
+
+class GateSettings(_Section):
+    """The decision about machine documents."""
+
+    delta: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        0.05, description="chance of ever admitting something useless, over all decisions of a run"
+    )
+    rule: Literal["strict", "plain", "e-lond"] = Field(
+        "strict", description="strict: valid when later batches depend on earlier verdicts; plain: a stream judged once"
+    )
+    clip_multiple: Annotated[float, Field(ge=2, le=20)] = Field(
+        3.0, description="differences are clipped at this many standard deviations of a human-only pair"
+    )
+    least_tokens: Annotated[int, Field(ge=1)] = Field(2_000, description="tokens a recipe needs before it is tested")
+    max_tests: Annotated[int, Field(ge=1)] = Field(6, description="tests of a quarantined recipe before it is stopped")
+    least_words: Annotated[int, Field(ge=1)] = Field(10, description="words a machine document needs")
+
+
+class LoopSettings(_Section):
+    """The closed loop."""
+
+    generations: Annotated[int, Field(ge=1, le=1000)] = Field(6, description="how often the model is retrained")
+    arms: tuple[Arm, ...] = Field(
+        ("human-only", "ungated", "filtered", "gated", "gated-stream"), description="loops to run side by side"
+    )
+    candidates: Annotated[int, Field(ge=2, le=64)] = Field(
+        4, description="the filtered loop keeps the best of this many times what it needs"
+    )
+    machine_share: Share = Field(1 / 3, description="largest machine-made share of a gated training set, by tokens")
+    exploration: Share = Field(0.10, description="share of the budget spread evenly over the recipes")
+
+    @model_validator(mode="after")
+    def _has_a_line_to_hold(self) -> "LoopSettings":
+        if "human-only" not in self.arms:
+            raise ValueError('arms must contain "human-only", the line the others are compared with')
+        return self
+
+
+class Settings(_Section):
+    """All settings of a project."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="every random choice follows from it")
+    human: HumanSettings = HumanSettings()
+    stream: StreamSettings = StreamSettings()
+    split: SplitSettings = SplitSettings()
+    model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
+    loop: LoopSettings = LoopSettings()
+
+
+def load_settings(
+    path: Path | None, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Return the settings of a file, changed by the environment and then by ``overrides``.
+
+    Args:
+        path: a TOML file; none or a missing file means defaults.
+        overrides: values by dotted key (``"loop.generations"``); ``None`` values are ignored.
+        environ: environment; the process's own by default.
+
+    Raises:
+        ConfigError: the file is no TOML, or values or keys are wrong; every fault is named.
+    """
+    text = ""
+    where = "settings"
+    if path is not None and path.is_file():
+        where = str(path)
+        try:
+            text = path.read_text("utf-8")
+            values = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError([f"not valid TOML: {error}"], where) from error
+    else:
+        values = {}
+    merged = _merge(values, {**_from_environment(os.environ if environ is None else environ), **(overrides or {})})
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError(_faults(error, text), where) from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key in _known_keys():
+        value = environ.get("HEADWATER_" + key.replace(".", "_").upper())
+        if value is not None:
+            is_list = key.endswith((".paths", ".arms"))
+            found[key] = tuple(part for part in value.split(os.pathsep if key.endswith(".paths") else ",") if part) if is_list else value
+    return found
+
+
+def _known_keys() -> list[str]:
+    keys = []
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            keys += [f"{name}.{inner}" for inner in kind.model_fields]
+        else:
+            keys.append(name)
+    return keys
+
+
+def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for key, value in changes.items():
+        if value is None:
+            continue
+        *sections, name = key.split(".")
+        place: dict[str, Any] = merged
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return merged
+
+
+def _faults(error: ValidationError, text: str) -> list[str]:
+    faults = []
+    for fault in error.errors():
+        path = [str(part) for part in fault["loc"]]
+        line = _line_of(path, text)
+        place = f"{'.'.join(path) or 'settings'}{f' (line {line})' if line else ''}"
+        if fault["type"] == "extra_forbidden":
+            siblings = _siblings(path)
+            message = f"{place}: unknown key. Known: {', '.join(siblings)}.{did_you_mean(path[-1], siblings)}"
+        else:
+            given = f" (given: {fault['input']!r})" if not isinstance(fault["input"], dict | BaseModel) else ""
+            message = f"{place}: {fault['msg'].removeprefix('Value error, ')}{given}"
+        faults.append(message)
+    return faults
+
+
+def _siblings(path: list[str]) -> list[str]:
+    if len(path) == 1:
+        return list(Settings.model_fields)
+    section = Settings.model_fields[path[0]].annotation
+    return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Return the line of a key; a plain search, because tomllib gives no positions."""
+    section = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if header:
+            section = header.group(1).strip()
+            if path == [section]:
+                return number
+            continue
+        key = re.match(r"\s*([\w\"'.-]+)\s*=", line)
+        if key and [*filter(None, [section]), key.group(1).strip("\"'")] == path[: 2 if section else 1]:
+            return number
+    return None
+
+
+def commented_toml() -> str:
+    """Return ``headwater.toml`` with every setting at its default, commented out and explained."""
+    lines = [
+        "# Settings of this Headwater project. Every line shows a default; remove the # to change it.",
+        "# Check with: headwater run --dry-run",
+        "",
+    ]
+    for name, field in Settings.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{name}]"]
+            for inner, spec in kind.model_fields.items():
+                lines += [f"# {spec.description}", f"# {inner} = {_toml_value(spec.default)}"]
+        else:
+            lines += [f"# {field.description}", f"# {name} = {_toml_value(field.default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    if value is None:
+        return '""  # none'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    if isinstance(value, str):
+        return f'"{value}"'
+    return repr(value)

@@ -1,0 +1,55 @@
+"""Which machine-made documents may enter the mix, with an error guarantee."""
+
+from headwater.gate.certification import Certifier, SealedDecision
+from headwater.gate.checks import Check, Findings, run_checks
+from headwater.gate.hard_checks import Bar, Checked, HardChecks, RecipeOverlap
+from headwater.gate.judge import Gate, GateState, RecipeStatus, recipe_rows
+from headwater.gate.mixture import training_mix, within_share
+from headwater.gate.panel import ScoringPanel
+from headwater.gate.provenance import Sealed
+from headwater.gate.selection import (
+    DSIR,
+    AdmitAll,
+    Discriminator,
+    LowestPerplexity,
+    RandomShare,
+    Selection,
+    token_counts,
+)
+from headwater.gate.split import PANELS, Part, Split, SplitRow, merge_overlapping, split_by_group
+from headwater.gate.steering import SliceEvidence, SteeringEvidence
+
+__all__ = [
+    "DSIR",
+    "PANELS",
+    "AdmitAll",
+    "Bar",
+    "Certifier",
+    "Check",
+    "Checked",
+    "Discriminator",
+    "Findings",
+    "Gate",
+    "GateState",
+    "HardChecks",
+    "LowestPerplexity",
+    "Part",
+    "RandomShare",
+    "RecipeOverlap",
+    "RecipeStatus",
+    "ScoringPanel",
+    "Sealed",
+    "SealedDecision",
+    "Selection",
+    "SliceEvidence",
+    "Split",
+    "SplitRow",
+    "SteeringEvidence",
+    "merge_overlapping",
+    "recipe_rows",
+    "run_checks",
+    "split_by_group",
+    "token_counts",
+    "training_mix",
+    "within_share",
+]

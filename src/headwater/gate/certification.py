@@ -1,0 +1,41 @@
+"""The sealed panel: it answers admit or not, and nothing else leaves it until it is opened.
+
+Feedback code must not import this module (a test holds that): a score that reaches whatever makes the next batch is
+climbed, and the guarantee is gone.
+"""
+
+from dataclasses import dataclass
+
+from headwater.decide import Decision, Rule, Transcript, decide
+from headwater.gate.panel import ScoringPanel
+from headwater.models.learner import Losses
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDecision:
+    """A decision together with the recipe it was about. Part of the ledger; not for feedback."""
+
+    recipe: str
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Certifier:
+    """A certification panel with its error budget."""
+
+    panel: ScoringPanel
+    clip: float
+    """Clip bound, fixed before the first decision."""
+    rule: Rule
+    delta: float
+    """Chance of ever admitting a useless recipe on this panel."""
+
+    def decide(self, transcript: Transcript, without: Losses, with_: Losses) -> Decision:
+        """Return the decision on a batch; only ``admitted`` may be acted on while the panel is in use."""
+        return decide(
+            self.panel.gains(without, with_),
+            clip=self.clip,
+            transcript=transcript,
+            rule=self.rule,
+            delta=self.delta,
+        )

@@ -1,0 +1,326 @@
+"""The gate: which recipes may be trained on, batch after batch, with an error guarantee.
+
+A recipe is tested as a whole: the proxy is trained without and with its documents, mixed as the student mixes them,
+and both are compared on sealed human documents. The steering panel says what to test and what to stop; the
+certification panel says yes or not yet. What is neither admitted nor rejected waits in quarantine and is pooled with
+the recipe's next batch into one new decision.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headwater import __version__
+from headwater.config import GateSettings
+from headwater.decide import Decision, Transcript
+from headwater.gate.certification import Certifier, SealedDecision
+from headwater.gate.hard_checks import Bar
+from headwater.gate.mixture import training_mix
+from headwater.gate.panel import ScoringPanel
+from headwater.gate.selection import token_counts
+from headwater.gate.steering import SteeringEvidence, weigh
+from headwater.models.learner import Learner, Losses
+from headwater.schema import Reason, Stage, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeStatus:
+    """Where a recipe stands."""
+
+    recipe: str
+    verdict: Verdict
+    stage: Stage
+    reason: Reason
+    measured: float | None = None
+    """The number that decided: a share, a gain in nats per token, or tokens."""
+    threshold: float | None = None
+    """What it was compared with."""
+    generation: int = 0
+    """Generation of the last change."""
+    tests: int = 0
+    """How often its utility was measured."""
+    stopped: bool = False
+    """Not tested any more: its upper bound of gain is below zero, or it used up its tests."""
+    tokens: int = 0
+    """Tokens that passed the hard checks so far."""
+    documents: int = 0
+    """Documents that passed the hard checks so far."""
+    evidence: SteeringEvidence | None = None
+    """What the steering panel said at the last test."""
+
+    @property
+    def open(self) -> bool:
+        """Whether new batches are still of interest."""
+        return self.verdict is Verdict.ADMITTED or (self.verdict is Verdict.QUARANTINED and not self.stopped)
+
+
+@dataclass(frozen=True)
+class GateState:
+    """Everything the gate remembers between batches."""
+
+    statuses: Mapping[str, RecipeStatus]
+    admitted: pa.Table
+    """Documents admitted so far."""
+    quarantine: pa.Table
+    """Documents that wait for more evidence."""
+    transcript: Transcript = Transcript()
+    """What has left the certification panel."""
+    sealed: tuple[SealedDecision, ...] = ()
+    """Decisions of the certification panel; part of the ledger, not for feedback."""
+    steering_tests: int = 0
+    """Tests on the steering panel so far."""
+    trainings: int = 0
+    """Proxies trained so far."""
+
+    @property
+    def gains_per_1k(self) -> dict[str, float]:
+        """Marginal gain of each tested recipe on the steering panel, nats per token for a thousand tokens."""
+        return {name: s.evidence.gain_per_1k for name, s in self.statuses.items() if s.evidence is not None}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate over one human base and one set of panels."""
+
+    learner: Learner
+    human: pa.Table
+    """Human training documents with the column ``tokens``."""
+    steering: ScoringPanel | None
+    """None where there are too few documents: then nothing is stopped or proven harmful, and all goes to certification."""
+    certifier: Certifier
+    settings: GateSettings
+    machine_share: float
+    """Largest machine-made share of the mix, which proxies and student share."""
+    rare: NDArray[np.bool_]
+    """Which token ids are rare in the human training text."""
+    seed: int = 0
+
+    def start(self) -> GateState:
+        """Return the state before the first batch."""
+        nothing = self.human.slice(0, 0)
+        return GateState({}, nothing, nothing)
+
+    def mix(self, admitted: pa.Table) -> pa.Table:
+        """Return the training set of the student for some admitted documents."""
+        return training_mix(self.human, admitted, self.machine_share)
+
+    def judge(
+        self,
+        state: GateState,
+        batch: pa.Table,
+        bars: Mapping[str, Bar],
+        *,
+        generation: int,
+        order: Sequence[str] = (),
+    ) -> GateState:
+        """Return the state after a batch.
+
+        Args:
+            state: the state before it.
+            batch: encoded documents that passed the hard checks, of any number of recipes.
+            bars: recipes barred by the hard checks.
+            generation: generation the batch belongs to.
+            order: recipes to test first; the others follow by name. Must not depend on the certification panel.
+        """
+        statuses = dict(state.statuses)
+        for name, bar in bars.items():
+            statuses.setdefault(
+                name,
+                RecipeStatus(name, Verdict.REJECTED, bar.stage, bar.reason, bar.measured, bar.threshold, generation),
+            )
+        state = replace(state, statuses=statuses)
+        names = set(batch["recipe"].to_pylist())
+        pair = _Pair(self, generation)
+        for name in [*(n for n in order if n in names), *sorted(names - set(order))]:
+            state = self._judge_recipe(state, name, _of(batch, name), generation, pair)
+        return state
+
+    def _judge_recipe(
+        self, state: GateState, name: str, new: pa.Table, generation: int, pair: "_Pair"
+    ) -> GateState:
+        before = state.statuses.get(name)
+        status = before or RecipeStatus(name, Verdict.QUARANTINED, Stage.UTILITY, Reason.TOO_SMALL)
+        status = replace(
+            status,
+            generation=generation,
+            tokens=status.tokens + int(token_counts(new).sum()),
+            documents=status.documents + new.num_rows,
+        )
+        if status.verdict is Verdict.REJECTED or status.stopped:
+            return _with(state, status)
+        pool = pa.concat_tables([_of(state.quarantine, name), new])
+        tokens = int(token_counts(pool).sum())
+        if status.verdict is not Verdict.ADMITTED and tokens < self.settings.least_tokens:
+            status = replace(
+                status, reason=Reason.TOO_SMALL, measured=float(tokens), threshold=float(self.settings.least_tokens)
+            )
+            return _quarantined(state, status, new)
+        if status.verdict is Verdict.ADMITTED:
+            return self._watch(state, status, pool, pair)
+        return self._test(state, status, new, pool, pair)
+
+    def _watch(self, state: GateState, status: RecipeStatus, pool: pa.Table, pair: "_Pair") -> GateState:
+        """Admit a further batch of an admitted recipe unless the steering panel proves it harmful by now."""
+        if self.steering is None:
+            return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
+        state, evidence, _ = self._measure(state, pool, pair)
+        status = replace(status, evidence=evidence)
+        if evidence.harmful:
+            status = replace(
+                status, verdict=Verdict.REJECTED, reason=Reason.REVOKED, measured=evidence.gain, threshold=0.0
+            )
+            return replace(_with(state, status), admitted=_without(state.admitted, status.recipe))
+        return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
+
+    def _test(
+        self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: "_Pair"
+    ) -> GateState:
+        status = replace(status, tests=status.tests + 1, stage=Stage.UTILITY, reason=Reason.UNDECIDED)
+        if self.steering is not None:
+            state, evidence, losses = self._measure(state, pool, pair)
+            status = replace(status, evidence=evidence, measured=evidence.gain, threshold=0.0)
+            if evidence.harmful:
+                status = replace(status, verdict=Verdict.REJECTED, reason=Reason.PROVEN_HARMFUL)
+                return replace(_with(state, status), quarantine=_without(state.quarantine, status.recipe))
+            worst = evidence.worst_slice
+            if worst is not None and worst.hurt:
+                status = replace(
+                    status,
+                    stage=Stage.SLICES,
+                    reason=Reason.SLICE_HARMED,
+                    measured=worst.log_e_harm,
+                    threshold=worst.threshold,
+                )
+                return _quarantined(state, status, new)
+            if evidence.gain <= 0:
+                # Not shown to the certification panel: a decision there costs power for every later one.
+                status = replace(status, stopped=evidence.upper < 0 or status.tests >= self.settings.max_tests)
+                return _quarantined(state, status, new)
+        else:
+            losses = pair.losses(state.admitted, pool)
+            state = replace(state, trainings=state.trainings + pair.taken())
+        decision = self.certifier.decide(state.transcript, losses.certification[0], losses.certification[1])
+        state = replace(
+            state,
+            transcript=state.transcript.next(decision.admitted),
+            sealed=(*state.sealed, SealedDecision(status.recipe, decision)),
+        )
+        if decision.admitted:
+            status = replace(status, verdict=Verdict.ADMITTED, reason=Reason.USEFUL)
+            return replace(
+                _with(state, status),
+                admitted=pa.concat_tables([state.admitted, pool]),
+                quarantine=_without(state.quarantine, status.recipe),
+            )
+        return _quarantined(state, replace(status, stopped=status.tests >= self.settings.max_tests), new)
+
+    def _measure(
+        self, state: GateState, pool: pa.Table, pair: "_Pair"
+    ) -> tuple[GateState, SteeringEvidence, "_Losses"]:
+        assert self.steering is not None
+        losses = pair.losses(state.admitted, pool)
+        assert losses.steering is not None
+        tests = state.steering_tests + 1
+        evidence = weigh(
+            self.steering,
+            *losses.steering,
+            clip=self.certifier.clip,
+            test=tests,
+            delta=self.settings.delta,
+            tokens=int(token_counts(pool).sum()),
+            slices=self.steering.slices(self.rare),
+        )
+        return replace(state, steering_tests=tests, trainings=state.trainings + pair.taken()), evidence, losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Losses:
+    """Losses without and with a batch."""
+
+    steering: tuple[Losses, Losses] | None
+    certification: tuple[Losses, Losses]
+
+
+class _Pair:
+    """Trains proxies without and with a batch, same seed; the one without is kept while nothing is admitted."""
+
+    def __init__(self, gate: Gate, generation: int) -> None:
+        self._gate = gate
+        self._seed = [gate.seed, generation]
+        self._base: tuple[int, tuple[Losses | None, Losses]] | None = None
+        self._trained = 0
+
+    def losses(self, admitted: pa.Table, pool: pa.Table) -> _Losses:
+        if self._base is None or self._base[0] != admitted.num_rows:
+            self._base = (admitted.num_rows, self._score(admitted))
+        without = self._base[1]
+        with_ = self._score(pa.concat_tables([admitted, pool]))
+        steering = (without[0], with_[0]) if without[0] is not None and with_[0] is not None else None
+        return _Losses(steering, (without[1], with_[1]))
+
+    def taken(self) -> int:
+        """Return the number of trainings since the last call."""
+        count, self._trained = self._trained, 0
+        return count
+
+    def _score(self, admitted: pa.Table) -> tuple[Losses | None, Losses]:
+        gate = self._gate
+        model = gate.learner.fit(gate.mix(admitted), np.random.default_rng(self._seed))
+        self._trained += 1
+        steering = model.loss(gate.steering.documents) if gate.steering is not None else None
+        return steering, model.loss(gate.certifier.panel.documents)
+
+
+def _of(table: pa.Table, recipe: str) -> pa.Table:
+    return table.filter(pa.array([name == recipe for name in table["recipe"].to_pylist()], pa.bool_()))
+
+
+def _without(table: pa.Table, recipe: str) -> pa.Table:
+    return table.filter(pa.array([name != recipe for name in table["recipe"].to_pylist()], pa.bool_()))
+
+
+def _with(state: GateState, status: RecipeStatus) -> GateState:
+    return replace(state, statuses={**state.statuses, status.recipe: status})
+
+
+def _quarantined(state: GateState, status: RecipeStatus, new: pa.Table) -> GateState:
+    state = _with(state, status)
+    if status.stopped:
+        return replace(state, quarantine=_without(state.quarantine, status.recipe))
+    return replace(state, quarantine=pa.concat_tables([state.quarantine, new]))
+
+
+def recipe_rows(before: GateState, after: GateState, **columns: Any) -> list[dict[str, Any]]:
+    """Return a ledger row for every recipe whose status changed between two states.
+
+    Args:
+        before: state before a batch.
+        after: state after it.
+        **columns: values for the columns ``run``, ``arm`` and ``generation``.
+    """
+    decisions: dict[str, Decision] = {sealed.recipe: sealed.decision for sealed in after.sealed}
+    rows = []
+    for name, status in sorted(after.statuses.items()):
+        if before.statuses.get(name) == status:
+            continue
+        decision = decisions.get(name)
+        rows.append(
+            {
+                "id": f"recipe:{name}",
+                "recipe": name,
+                "verdict": status.verdict.value,
+                "stage": status.stage.value,
+                "reason": status.reason.value,
+                "measured": status.measured,
+                "threshold": status.threshold,
+                "log_e": decision.log_e if decision else None,
+                "decision": decision.k if decision else None,
+                "version": __version__,
+                **columns,
+            }
+        )
+    return rows

@@ -1,0 +1,81 @@
+"""What a recipe is: a way to make machine documents from parents, with full provenance."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.schema import Origin, content_id, digest, documents
+
+
+class Recipe(Protocol):
+    """Generator + prompt + decoding: the unit that the gate admits or rejects."""
+
+    @property
+    def name(self) -> str:
+        """Return the name users see."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """Return the digest of everything that shapes the output; a changed id is a new recipe."""
+        ...
+
+    def make(self, parents: pa.Table, rng: np.random.Generator) -> pa.Table:
+        """Return machine documents made from the parents, each naming its parents by id."""
+        ...
+
+
+Rewriter = Callable[[str, np.random.Generator], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A recipe that turns each parent into one document by a function of its text."""
+
+    name: str
+    """The name users see."""
+    rewrite: Rewriter
+    """Function of the parent's text and a generator; an empty result makes no document."""
+    version: int = 1
+    """Raised whenever the function's output changes, which makes it a new recipe."""
+
+    @property
+    def id(self) -> str:
+        """Return the digest of name and version."""
+        return digest({"recipe": self.name, "version": self.version})
+
+    def make(self, parents: pa.Table, rng: np.random.Generator) -> pa.Table:
+        """Return one rewritten document per parent, in the order of the parents."""
+        texts = [self.rewrite(text, rng) for text in parents["text"].to_pylist()]
+        return machine_documents(texts, recipe=self.name, parents=[[key] for key in parents["id"].to_pylist()])
+
+
+def machine_documents(
+    texts: Sequence[str],
+    *,
+    recipe: str,
+    parents: Sequence[Sequence[str]] | None = None,
+    generator: str = "headwater",
+    generation: int = 1,
+) -> pa.Table:
+    """Return machine documents in the document schema; empty texts are left out.
+
+    The id names the content together with its recipe, so that two recipes that happen to write the same text stay
+    two documents.
+    """
+    kept = [i for i, text in enumerate(texts) if text.strip()]
+    return documents(
+        [texts[i] for i in kept],
+        id=[content_id(f"{recipe}\n{texts[i]}") for i in kept],
+        origin=Origin.MACHINE.value,
+        evidence="own generation ledger",
+        source=f"recipe {recipe}",
+        group=[content_id(f"{recipe}\n{texts[i]}") for i in kept],
+        generator=generator,
+        recipe=recipe,
+        parents=[list(parents[i]) if parents is not None else [] for i in kept],
+        generation=generation,
+    )

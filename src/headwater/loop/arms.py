@@ -1,0 +1,154 @@
+"""The loops that run side by side: one generation of each, as a function of the one before.
+
+An arm without a gate is a regime. An arm with a gate offers its own output, and where it has one the stream, to the
+gate and trains on the human documents and what was admitted.
+"""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.gate import Checked, Gate, GateState, HardChecks, LowestPerplexity, token_counts
+from headwater.generate import own_output
+from headwater.loop.feedback import budgets, moving_average
+from headwater.loop.regimes import Filtered, History, HumanOnly, Regime, Replace
+from headwater.loop.world import World
+from headwater.models import NgramModel
+
+
+def regime_of(arm: str, world: World) -> Regime | None:
+    """Return the regime of an arm, or None for an arm with a gate."""
+    if arm == "human-only":
+        return HumanOnly()
+    if arm == "ungated":
+        return Replace()
+    if arm == "filtered":
+        selection = LowestPerplexity(world.learner)
+        return Filtered(
+            lambda candidates, size, rng: selection.choose(candidates, world.train, size, rng),
+            world.settings.loop.candidates,
+        )
+    return None
+
+
+def generator_of(world: World, arm: str, generation: int) -> np.random.Generator:
+    """Return the source of randomness of one generation of one arm, the same however the run got there."""
+    return np.random.default_rng([world.settings.seed, zlib.crc32(arm.encode()), generation])
+
+
+def next_training_set(
+    world: World, regime: Regime, arm: str, generation: int, model: NgramModel, earlier: list[pa.Table]
+) -> tuple[pa.Table, pa.Table]:
+    """Return what the model of the generation before wrote, and the training set of this generation.
+
+    Args:
+        world: shared ground.
+        regime: how training sets are made.
+        arm: name of the arm.
+        generation: generation to be trained, from 1.
+        model: model of the generation before.
+        earlier: output of earlier generations, oldest first.
+    """
+    rng = generator_of(world, arm, generation)
+    if regime.oversample:
+        wanted = regime.oversample * world.budget
+        name = f"{arm}-output-{generation}"
+        output = world.encode(own_output(model, wanted, rng, name=name, generation=generation))
+    else:
+        output = world.train.slice(0, 0)
+    history = History(world.train, world.train.slice(0, 0), (*earlier, output), token_counts)
+    return output, regime.next_training_set(history, rng)
+
+
+@dataclass(frozen=True)
+class GatedState:
+    """Everything a gated arm carries from one generation to the next."""
+
+    gate: GateState
+    gains: Mapping[str, float] = field(default_factory=dict)
+    """Moving average of the marginal gain of each recipe on the steering panel, nats per token for 1,000 tokens."""
+    taken: Mapping[str, int] = field(default_factory=dict)
+    """How many of each recipe's documents have been offered."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What happened in one generation of a gated arm."""
+
+    state: GatedState
+    offered: pa.Table
+    """Documents offered to the gate in this generation."""
+    own: Checked
+    """The model's own output after the hard checks."""
+    budgets: Mapping[str, int]
+    """Tokens taken of each recipe of the stream."""
+
+
+def gated_round(
+    world: World,
+    gate: Gate,
+    checks: HardChecks,
+    arm: str,
+    generation: int,
+    model: NgramModel,
+    state: GatedState,
+    stream: Checked | None,
+) -> Round:
+    """Return the state of a gated arm after one more generation.
+
+    The model's own output is a new recipe in every generation, because the model was retrained. Recipes of the stream
+    share a budget by what the steering panel said of them so far; without a steering panel they share it evenly.
+    """
+    rng = generator_of(world, arm, generation)
+    name = f"own-output-{generation}"
+    output = world.encode(own_output(model, world.budget, rng, name=name, generation=generation))
+    own = checks.apply(output)
+    bars = dict(own.bars)
+    batch, spent = world.train.slice(0, 0), {}
+    taken = dict(state.taken)
+    if stream is not None:
+        bars |= dict(stream.bars)
+        batch, spent, taken = _from_stream(world, state, stream.passed)
+    offered = pa.concat_tables([batch, own.passed])
+    # Own output last: its verdict is the least in doubt, and the fewer decisions come before a recipe, the better.
+    judged = gate.judge(state.gate, offered, bars, generation=generation, order=sorted(spent))
+    gains = dict(state.gains)
+    for recipe in spent:
+        evidence = judged.statuses[recipe].evidence
+        if evidence is not None and spent[recipe]:
+            gains[recipe] = moving_average(gains.get(recipe), evidence.gain_per_1k)
+    return Round(GatedState(judged, gains, taken), offered, own, spent)
+
+
+def _from_stream(
+    world: World, state: GatedState, stream: pa.Table
+) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+    """Return this generation's documents of the stream, the budget of each recipe, and what is then taken of each."""
+    names = np.asarray(stream["recipe"].to_pylist(), dtype=np.str_)
+    counts = token_counts(stream)
+    waiting = {
+        str(name): np.flatnonzero(names == name)[state.taken.get(str(name), 0) :]
+        for name in np.unique(names)
+        if (status := state.gate.statuses.get(str(name))) is None or status.open
+    }
+    supply = {name: int(counts[rows].sum()) for name, rows in waiting.items()}
+    total = int(counts.sum()) // max(world.settings.loop.generations, 1) + 1
+    shares = budgets(
+        total, {name: state.gains.get(name) for name in waiting}, supply, world.settings.loop.exploration
+    )
+    chosen, taken = [], dict(state.taken)
+    for name, share in shares.items():
+        rows = waiting[name]
+        count = int(np.searchsorted(np.cumsum(counts[rows]), share)) + 1 if share else 0
+        chosen.append(rows[:count])
+        taken[name] = taken.get(name, 0) + min(count, len(rows))
+    picked = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
+    return stream.take(pa.array(np.sort(picked))), shares, taken
+
+
+def start_gated(gate: Gate) -> GatedState:
+    """Return the state of a gated arm before its first generation."""
+    return GatedState(gate.start())

@@ -1,0 +1,202 @@
+"""Everything the arms of a run share: human parts, learner, panels, and how a model is measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from headwater.config import Settings
+from headwater.decide import Rule, clip_bound, design_effect
+from headwater.gate import Certifier, Gate, HardChecks, Part, ScoringPanel, Split, token_counts
+from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
+from headwater.models import NgramLearner, NgramModel
+from headwater.text import END, Vocabulary, encode_table, token_arrays
+
+PROMPT_WORDS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """Measures of one generation of one arm."""
+
+    arm: str
+    generation: int
+    loss_nats: float
+    """Nats per word on the final panel, averaged over groups."""
+    bits_per_byte: float
+    """Bits per byte on the final panel, unknown words spelled."""
+    rare_word_recall: float
+    """Share of the rare words of the human base that the training set still holds."""
+    support: int
+    """Distinct words in the training set."""
+    distinct_2: float
+    """Distinct word pairs of the training set divided by all its word pairs."""
+    training_tokens: int
+    machine_share: float
+    """Share of the training tokens that are machine-made."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleText:
+    """A prompt continued by the model of a generation."""
+
+    arm: str
+    generation: int
+    prompt: str
+    continuation: str
+
+
+@dataclass(frozen=True)
+class World:
+    """The shared ground of all arms."""
+
+    settings: Settings
+    vocabulary: Vocabulary
+    learner: NgramLearner
+    split: Split
+    """Human documents by part, encoded."""
+    prompts: tuple[str, ...]
+
+    @classmethod
+    def on(cls, split: Split, settings: Settings) -> "World":
+        """Return the world of a split of human documents.
+
+        The vocabulary is that of the human training text, so that nothing about the panels or the stream enters it
+        and all arms are compared on the same one.
+        """
+        train = split[Part.TRAIN]
+        vocabulary = Vocabulary.from_texts(
+            train["text"].to_pylist(), settings.model.min_count, settings.model.max_vocabulary
+        )
+        parts = {part: encode_table(table, vocabulary) for part, table in split.parts.items()}
+        learner = NgramLearner(vocabulary, order=settings.model.order, discount=settings.model.discount)
+        final = split[Part.FINAL]["text"].to_pylist()
+        rng = np.random.default_rng([settings.seed, 7])
+        long_enough = [text for text in final if len(text.split()) >= 3 * PROMPT_WORDS] or final
+        chosen = rng.choice(len(long_enough), size=min(3, len(long_enough)), replace=False) if long_enough else []
+        prompts = tuple(" ".join(long_enough[int(i)].split()[:PROMPT_WORDS]) for i in chosen)
+        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts)
+
+    @property
+    def train(self) -> pa.Table:
+        """Human training documents."""
+        return self.split[Part.TRAIN]
+
+    @property
+    def final(self) -> ScoringPanel:
+        """The panel that is only reported on."""
+        return ScoringPanel(self.split[Part.FINAL])
+
+    @property
+    def budget(self) -> int:
+        """Tokens of the human training text."""
+        return int(token_counts(self.train).sum())
+
+    @property
+    def rare(self) -> NDArray[np.int64]:
+        """Token ids of the words that are rare in the human training text."""
+        return rare_types(token_arrays(self.train, self.vocabulary)[0], len(self.vocabulary), first=END + 1)
+
+    def encode(self, table: pa.Table) -> pa.Table:
+        """Return a document table with this world's tokens and the column ``unit``, as the human parts have them."""
+        if "unit" not in table.column_names:
+            at = table.column_names.index("meta") + 1
+            table = table.add_column(at, "unit", table["group"])
+        return encode_table(table, self.vocabulary)
+
+    def null_differences(self) -> tuple[pa.Table, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the steering panel and what two human-only proxies differ by on it, per document and per unit.
+
+        The pair is trained on two random halves of the human training text.
+        """
+        rng = np.random.default_rng([self.settings.seed, 11])
+        order = rng.permutation(self.train.num_rows)
+        half = len(order) // 2
+        panel = ScoringPanel(self.split[Part.STEERING] if self.split[Part.STEERING].num_rows else self.train)
+        first, second = (
+            self.learner.fit(self.train.take(pa.array(rows)), rng).loss(panel.documents)
+            for rows in (order[:half], order[half:])
+        )
+        return panel.documents, first.per_token - second.per_token, panel.gains(first, second)
+
+    def clip(self) -> float:
+        """Return the clip bound: a multiple of the standard deviation of the human-only differences per unit."""
+        return clip_bound(self.null_differences()[2], self.settings.gate.clip_multiple)
+
+    def design_effect(self) -> float:
+        """Return the design effect of documents within groups of the steering panel."""
+        documents, differences, _ = self.null_differences()
+        return design_effect(differences, documents["unit"].to_pylist())
+
+    def hard_checks(self) -> HardChecks:
+        """Return the hard checks against the human training text and all panels."""
+        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
+        return HardChecks.against(self.train, panels, self.settings.gate)
+
+    def gate(self, *, gates: int, machine_share: float, rule: str | None = None) -> Gate:
+        """Return a gate on this world's panels.
+
+        Args:
+            gates: how many gates share the error budget; each gets an even part of delta.
+            machine_share: largest machine-made share of the training mix.
+            rule: rule of the threshold; the settings' by default.
+        """
+        settings = self.settings.gate
+        rare = np.zeros(len(self.vocabulary), bool)
+        rare[self.rare] = True
+        steering = self.split[Part.STEERING]
+        return Gate(
+            learner=self.learner,
+            human=self.train,
+            steering=ScoringPanel(steering) if steering.num_rows else None,
+            certifier=Certifier(
+                ScoringPanel(self.split[Part.CERTIFICATION]),
+                self.clip(),
+                Rule(rule or settings.rule),
+                settings.delta / gates,
+            ),
+            settings=settings,
+            machine_share=machine_share,
+            rare=rare,
+            seed=self.settings.seed,
+        )
+
+    def measure(self, arm: str, generation: int, model: NgramModel, training_set: pa.Table) -> GenerationRecord:
+        """Return the measures of a model and of the set it was trained on."""
+        panel = self.final
+        losses = model.loss(panel.documents)
+        tokens, offsets = token_arrays(training_set, self.vocabulary)
+        counts = token_counts(training_set)
+        machine = np.array([generation_ is not None for generation_ in training_set["recipe"].to_pylist()], bool)
+        size = len(self.vocabulary)
+        return GenerationRecord(
+            arm=arm,
+            generation=generation,
+            loss_nats=panel.mean_loss(losses),
+            bits_per_byte=bits_per_byte(
+                losses.nats,
+                panel.documents["spelling_nats"].to_numpy(),
+                panel.documents["coded_bytes"].to_numpy(),
+            ),
+            rare_word_recall=rare_recall(tokens, self.rare, size),
+            support=support(tokens, size, first=END + 1),
+            distinct_2=distinct_n(tokens, offsets, 2),
+            training_tokens=int(counts.sum()),
+            machine_share=float(counts[machine].sum() / max(int(counts.sum()), 1)),
+        )
+
+    def continue_prompts(
+        self, arm: str, generation: int, model: NgramModel, words: int = 40
+    ) -> Sequence[SampleText]:
+        """Return the world's prompts continued by a model; the same draws for every model."""
+        return [
+            SampleText(
+                arm,
+                generation,
+                prompt,
+                model.continue_text(prompt, words, np.random.default_rng([self.settings.seed, 13, i])),
+            )
+            for i, prompt in enumerate(self.prompts)
+        ]

@@ -1,0 +1,106 @@
+"""Comma- and tab-separated values with a header line; fields may hold quoted line ends."""
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from headwater.errors import InputError
+from headwater.sources.rejects import Reject, RejectKind
+from headwater.sources.rows import Row, damage, sample_of
+from headwater.sources.stream import DamagedFileError, Line, lines
+
+
+class _TooLongError(Exception):
+    """The record exceeds the limit."""
+
+
+class _Feed:
+    """Text lines for the CSV parser; remembers the lines of the record that is being parsed."""
+
+    def __init__(self, path: Path, max_record_bytes: int) -> None:
+        self.record: list[Line] = []
+        self.utf8 = True
+        self._size = 0
+        self._limit = max_record_bytes
+        self._lines = lines(path, max_record_bytes)
+        self._again: deque[Line] = deque()
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.record.append(line)
+        self._size += len(line.data)
+        if line.too_long or self._size > self._limit:
+            raise _TooLongError
+        try:
+            return line.data.decode("utf-8") + "\n"
+        except UnicodeDecodeError:
+            self.utf8 = False
+            return line.data.decode("utf-8", "backslashreplace") + "\n"
+
+    def start_record(self) -> None:
+        self.record, self._size, self.utf8 = [], 0, True
+
+    def retry_from_second_line(self) -> None:
+        """Hand out the record's lines again except the first: a quotation mark in it may have swallowed good rows."""
+        self._again.extendleft(line for line in reversed(self.record[1:]) if not line.too_long)
+
+
+def read_delimited(path: Path, delimiter: str, max_record_bytes: int) -> Iterator[Row | Reject | None]:
+    """Yield a row per good record, a reject per bad one and ``None`` per empty line. All values are strings.
+
+    A record whose quotation mark is never closed costs that one line: reading resumes on the next.
+
+    Raises:
+        InputError: the header cannot be read.
+    """
+    file = str(path)
+    feed = _Feed(path, max_record_bytes)
+    parser = _parser(feed, delimiter)
+    header: list[str] | None = None
+    while True:
+        feed.start_record()
+        kind, detail = RejectKind.UNREADABLE_ROW, ""
+        cells: list[str] = []
+        # The module's limit is one for the whole process and smaller than a long document; it is lifted for this call.
+        limit = csv.field_size_limit(max_record_bytes)
+        try:
+            cells = next(parser)
+        except StopIteration:
+            return
+        except DamagedFileError as error:
+            yield damage(path, error)
+            return
+        except _TooLongError:
+            kind, detail = RejectKind.LINE_TOO_LONG, f"the record starting here exceeds {max_record_bytes:,} bytes"
+        except csv.Error as error:
+            detail = f"no valid record: {error}"
+        finally:
+            csv.field_size_limit(limit)
+        first = feed.record[0]
+        if detail:
+            feed.retry_from_second_line()
+            parser = _parser(feed, delimiter)
+        elif not cells:
+            yield None
+            continue
+        elif header is None:
+            header = cells
+            continue
+        elif not feed.utf8:
+            kind, detail = RejectKind.INVALID_UTF8, "the record holds bytes that are not UTF-8"
+        elif len(cells) != len(header):
+            detail = f"{len(cells)} fields where the header has {len(header)}"
+        if header is None:
+            raise InputError(f"the header of {file} cannot be read: {detail}. The first line must name the columns.")
+        if detail:
+            yield Reject(file, first.number, first.offset, kind, detail, sample_of(first.data))
+        else:
+            yield Row(first.number, first.offset, dict(zip(header, cells, strict=True)))
+
+
+def _parser(feed: _Feed, delimiter: str) -> Iterator[list[str]]:
+    return csv.reader(feed, delimiter=delimiter, strict=True)

@@ -1,0 +1,138 @@
+r"""Files as streams: bytes decompressed piece by piece, lines cut at byte 0x0A only.
+
+Text-mode line splitting breaks documents: U+2028, U+2029 and U+0085 occur inside them. Nothing here holds more than a
+few pieces and one line, whatever the size of the file and of its lines.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
+
+from headwater.errors import InputError
+
+_PIECE_BYTES = 1 << 18
+# Of Zstandard data this much is decompressed at a time: 4 KiB can grow to about 128 MiB at most (a run-length block of
+# 4 bytes stands for 128 KiB); text grows 3 to 30 times.
+_ZSTD_PIECE_BYTES = 1 << 12
+_HEAD_BYTES = 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class DamagedFileError(Exception):
+    """A compressed file ends early or holds damaged data; what came before it has been handed out."""
+
+    line = 1
+    """Number of the line the damage cuts off."""
+    offset = 0
+    """Byte at which that line starts in the decompressed file."""
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of a file, without its line end."""
+
+    number: int
+    """From 1."""
+    offset: int
+    """Byte at which it starts in the decompressed file."""
+    data: bytes
+    """The line without 0x0A; only its beginning where it is too long."""
+    too_long: bool = False
+    """The line exceeds the limit and was skipped."""
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a plain, ``.gz`` or ``.zst`` file, piece by piece.
+
+    Raises:
+        InputError: the file cannot be opened or read.
+        DamagedFileError: a compressed file is truncated or damaged, after everything before the damage was yielded.
+    """
+    try:
+        match path.suffix.lower():
+            case ".gz":
+                yield from _gzip_pieces(path)
+            case ".zst":
+                yield from _zstd_pieces(path)
+            case _:
+                with path.open("rb") as file:
+                    while piece := file.read(_PIECE_BYTES):
+                        yield piece
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _gzip_pieces(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as file:
+        try:
+            # read1 asks the decompressor once: read would lose what it had collected when the data end early.
+            while piece := file.read1(_PIECE_BYTES):
+                yield piece
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DamagedFileError(str(error)) from error
+
+
+def _zstd_pieces(path: Path) -> Iterator[bytes]:
+    # The library's stream reader ends a truncated file without a word; its decompression object knows the frame's end.
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+    frame = None
+    with path.open("rb") as file:
+        while data := file.read(_ZSTD_PIECE_BYTES):
+            while data:
+                frame = frame or decompressor.decompressobj()
+                try:
+                    if piece := frame.decompress(data):
+                        yield piece
+                except zstandard.ZstdError as error:
+                    raise DamagedFileError(str(error)) from error
+                data = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    if frame is not None:
+        raise DamagedFileError("the file ends in the middle of a Zstandard frame")
+
+
+def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
+    """Yield the lines of a file, cut at byte 0x0A only; a UTF-8 byte order mark before line 1 is dropped.
+
+    A line of more than ``max_line_bytes`` bytes comes as its beginning with ``too_long`` set; it is never held whole.
+
+    Raises:
+        InputError, DamagedFileError: see :func:`pieces`. A line cut off by the damage is not yielded.
+    """
+    number, offset, size = 1, 0, 0
+    held: list[bytes] = []
+
+    def finish(last: bytes) -> Line:
+        whole = b"".join([*held, last]) if held else last
+        too_long = size > max_line_bytes
+        data = whole[:_HEAD_BYTES] if too_long else whole
+        return Line(number, offset, data.removeprefix(_BOM) if offset == 0 else data, too_long)
+
+    try:
+        for piece in pieces(path):
+            parts = piece.split(b"\n")
+            for part in parts[:-1]:
+                size += len(part)
+                yield finish(part)
+                number, offset, size = number + 1, offset + size + 1, 0
+                held.clear()
+            size += len(parts[-1])
+            held.append(parts[-1])
+            if size > max_line_bytes:
+                held[:] = _head(held)
+    except DamagedFileError as error:
+        error.line, error.offset = number, offset
+        raise
+    if size:
+        yield finish(b"")
+
+
+def _head(parts: Iterable[bytes]) -> list[bytes]:
+    head = b""
+    for part in parts:
+        head += part[: _HEAD_BYTES - len(head)]
+    return [head]

@@ -1,0 +1,33 @@
+"""Text as tokens: words, vocabularies, overlap of word sequences, near duplicates."""
+
+from headwater.text.kernels import warm
+from headwater.text.minhash import near_duplicates
+from headwater.text.overlap import GramIndex, gram_hashes
+from headwater.text.vocabulary import (
+    END,
+    UNKNOWN,
+    Encoded,
+    Vocabulary,
+    encode_table,
+    is_encoded,
+    token_arrays,
+    token_columns,
+)
+from headwater.text.words import join_words, split_words
+
+__all__ = [
+    "END",
+    "UNKNOWN",
+    "Encoded",
+    "GramIndex",
+    "Vocabulary",
+    "encode_table",
+    "gram_hashes",
+    "is_encoded",
+    "join_words",
+    "near_duplicates",
+    "split_words",
+    "token_arrays",
+    "token_columns",
+    "warm",
+]
