@@ -153,7 +153,9 @@ def test_a_write_that_does_not_fit_says_so_and_changes_nothing(tmp_path):
     assert writer.returncode == 0
     ready, table_error, file_error = said.splitlines()
     assert ready == "ready"
-    assert table_error.startswith(f"Cannot write {tmp_path / 'documents.lance'}: the file would exceed the largest size")
+    assert table_error.startswith(
+        f"Cannot write {tmp_path / 'documents.lance'}: the file would exceed the largest size"
+    )
     assert file_error.startswith(f"Cannot write {tmp_path / 'f'}: the file would exceed the largest size")
     table = document_table(tmp_path)
     assert {one.split("-")[0] for one in table.read(["id"])["id"].to_pylist()} == {"before", "after"}

@@ -15,14 +15,18 @@ from headwater.sources import OWN_COLUMNS, Columns, read_table, write_documents
 # Lone surrogates cannot be encoded; everything else, line separators and controls included, must come back.
 characters = st.characters(exclude_categories=["Cs"])
 prose = st.text(characters, min_size=1, max_size=60).filter(lambda text: text.strip())
-spoken = st.text(st.sampled_from('ab"\',;\t\n\r\u2028\u2029\u0085\x0b\\ é界'), min_size=1, max_size=40).filter(lambda t: t.strip())
+spoken = st.text(st.sampled_from("ab\"',;\t\n\r\u2028\u2029\u0085\x0b\\ é界"), min_size=1, max_size=40).filter(
+    lambda t: t.strip()
+)
 words = st.none() | st.text(characters, min_size=1, max_size=12)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(characters, max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(characters, max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-meta = st.dictionaries(st.text(characters, max_size=6).filter(lambda key: key not in DOCUMENT.names), json_values, min_size=1, max_size=3)
+meta = st.dictionaries(
+    st.text(characters, max_size=6).filter(lambda key: key not in DOCUMENT.names), json_values, min_size=1, max_size=3
+)
 rows = st.fixed_dictionaries(
     {
         "text": prose | spoken,
@@ -92,7 +96,11 @@ def test_plain_text_gives_back_its_text_but_for_outer_line_ends(text: str) -> No
 
 
 @settings(deadline=None, max_examples=150)
-@given(raw=st.lists(st.binary(max_size=40) | st.sampled_from([b'{"text": "a"}', b'{"text": "b"}', b"", b"\r", b"[]"]), max_size=12))
+@given(
+    raw=st.lists(
+        st.binary(max_size=40) | st.sampled_from([b'{"text": "a"}', b'{"text": "b"}', b"", b"\r", b"[]"]), max_size=12
+    )
+)
 def test_any_bytes_are_accounted_for_line_by_line(raw: list[bytes]) -> None:
     good = b'{"text": "the one good line"}\n'
     content = good + b"\n".join(raw)

@@ -28,6 +28,9 @@ def test_barred_is_what_can_be_reached_from_a_panel_document(panels, rows):
         graph.add_edges_from((parent, name) for parent in parents)
     expected = set(SEALED).union(*(nx.descendants(graph, name) for name in SEALED))
     table = pa.table(
-        {"id": pa.array([name for name, _ in rows], pa.string()), "parents": pa.array([p for _, p in rows], pa.list_(pa.string()))}
+        {
+            "id": pa.array([name for name, _ in rows], pa.string()),
+            "parents": pa.array([p for _, p in rows], pa.list_(pa.string())),
+        }
     )
     assert panels.bar_descendants(table).tolist() == [name in expected for name, _ in rows]

@@ -24,7 +24,9 @@ SCALARS = (
     | st.datetimes(timezones=st.just(UTC))
     | st.times()
 )
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=20
+)
 
 
 @given(st.dictionaries(TEXT, VALUES, max_size=6))
@@ -34,10 +36,16 @@ def test_what_is_written_is_read_back(settings):
     assert toml_text(read) == toml_text(settings)
 
 
-@given(st.dictionaries(TEXT, st.none() | st.integers() | st.dictionaries(TEXT, st.none() | TEXT, max_size=3), max_size=6))
+@given(
+    st.dictionaries(TEXT, st.none() | st.integers() | st.dictionaries(TEXT, st.none() | TEXT, max_size=3), max_size=6)
+)
 def test_keys_without_a_value_are_left_out(settings):
     def without_none(table):
-        return {key: without_none(item) if isinstance(item, dict) else item for key, item in table.items() if item is not None}
+        return {
+            key: without_none(item) if isinstance(item, dict) else item
+            for key, item in table.items()
+            if item is not None
+        }
 
     assert tomllib.loads(toml_text(settings)) == without_none(settings)
 
@@ -57,7 +65,9 @@ def test_the_form_is_the_one_people_write():
         'arms = [{ regime = "gated", cap = 0.5 }]\nseed = 7\n\n[run.deep.er]\nx = 1\n\n[run.none]\n'
     )
     assert tomllib.loads(toml_text({"x": float("nan")}))["x"] != 0
-    assert tomllib.loads(toml_text({"d": [date(2026, 1, 2), time(3), datetime(2026, 1, 2, tzinfo=UTC)]}))["d"][1] == time(3)
+    assert tomllib.loads(toml_text({"d": [date(2026, 1, 2), time(3), datetime(2026, 1, 2, tzinfo=UTC)]}))["d"][
+        1
+    ] == time(3)
 
 
 def test_a_value_without_a_form_in_toml_is_named():

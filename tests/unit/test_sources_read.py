@@ -223,9 +223,9 @@ def test_nothing_readable_names_the_first_fault(tmp_path: Path) -> None:
 
 def test_a_missing_column_lists_those_that_exist(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "a.jsonl", {"body": "x", "artikel": 1}, {"body": "y", "label": 2})
-    with pytest.raises(InputError, match="has a column 'text'. Columns there: artikel, body, label."):
+    with pytest.raises(InputError, match=r"has a column 'text'\. Columns there: artikel, body, label\."):
         read_table(path)
-    with pytest.raises(InputError, match="has a column 'article'.*Did you mean 'artikel'?"):
+    with pytest.raises(InputError, match=r"has a column 'article'.*Did you mean 'artikel'\?"):
         read_table(path, Columns(text="body", group="article"))
     # In some rows is enough.
     table, _ = read_table(path, Columns(text="body", group="artikel"))
@@ -238,7 +238,7 @@ def test_a_missing_column_in_a_header_stops_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("txt,n\na,1\n")
     for name in ("a.parquet", "a.csv"):
         stream = read_documents(tmp_path / name)
-        with pytest.raises(InputError, match="Columns there: n, txt. Did you mean 'txt'?"):
+        with pytest.raises(InputError, match=r"Columns there: n, txt\. Did you mean 'txt'\?"):
             next(stream)
 
 
@@ -317,21 +317,34 @@ def test_a_long_csv_field_is_read_and_a_longer_one_is_not(tmp_path: Path) -> Non
     rejects = RejectLog()
     table, _ = read_table(path, rejects=rejects, max_line_bytes=700_000)
     assert [text[:5] for text in texts(table)] == ["wwwww", "short"]
-    # The second half of the record is tried on its own: it is no row either.
-    assert kinds(rejects) == {"line_too_long": 1, "unreadable_row": 1}
+    assert kinds(rejects) == {"line_too_long": 1}
+    assert rejects.first[RejectKind.LINE_TOO_LONG].line == 3
+    table, _ = read_table(path, max_line_bytes=1_300_000)
+    assert [len(text) for text in texts(table)] == [200_000, 1_200_001, 5]
+
+
+def test_a_line_too_long_for_csv_costs_one_row(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"text\none\n{'x' * 5000}\ntwo\n")
+    rejects = RejectLog()
+    table, _ = read_table(path, rejects=rejects, max_line_bytes=100)
+    assert texts(table) == ["one", "two"]
+    assert (kinds(rejects), rejects.first[RejectKind.LINE_TOO_LONG].line) == ({"line_too_long": 1}, 3)
 
 
 def test_a_csv_without_readable_header_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('"text"x,n\na,1\n')
-    with pytest.raises(InputError, match="header of .* cannot be read"):
+    with pytest.raises(InputError, match=r"header of .* cannot be read"):
         read_table(path)
 
 
 # Parquet
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
 def test_parquet_takes_every_string_type(tmp_path: Path, kind: pa.DataType) -> None:
     rows = ["one", "two\u2028", None]
     table = pa.table(

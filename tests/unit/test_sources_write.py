@@ -1,6 +1,7 @@
 import errno
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,15 +64,24 @@ def test_the_same_documents_give_the_same_bytes_and_nothing_else_is_left(tmp_pat
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EROFS, "the file system is read-only; choose another folder"),
+        (errno.EACCES, "no permission; choose another folder"),
+        (errno.EIO, "Input/output error"),
+    ],
+)
+def test_a_failed_write_leaves_the_old_file_and_says_why(tmp_path: Path, suffix: str, code: int, says: str) -> None:
     path = tmp_path / f"out{suffix}"
     path.write_bytes(b"old")
 
     def batches():
         yield TABLE.to_batches()[0]
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(code, os.strerror(code))
 
-    with pytest.raises(StoreError, match="the disk is full; free some space"):
+    with pytest.raises(StoreError, match=says):
         write_documents(batches(), path)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
@@ -81,7 +91,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, suffix: str) -> None
 def test_a_full_disk_is_said_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The temporary file becomes a link to the full device: the write itself fails, as on a full disk.
     real_open = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, mode="r", **kw: real_open(Path("/dev/full"), "wb") if mode == "xb" else real_open(self, mode, **kw))
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda self, mode="r", **kw: (
+            real_open(Path("/dev/full"), "wb") if mode == "xb" else real_open(self, mode, **kw)
+        ),
+    )
     with pytest.raises(StoreError, match=r"cannot write .*out\.jsonl: the disk is full"):
         write_documents(TABLE, tmp_path / "out.jsonl")
 
@@ -95,7 +111,9 @@ def test_a_folder_that_takes_no_files_is_explained() -> None:
 def test_a_missing_folder_and_an_unknown_suffix_are_explained(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="the folder does not exist; create it first"):
         write_documents(TABLE, tmp_path / "no" / "out.jsonl")
-    with pytest.raises(InputError, match=r"unknown format of .*out\.csv\. .*\.jsonl, \.jsonl\.gz, \.jsonl\.zst, \.parquet"):
+    with pytest.raises(
+        InputError, match=r"unknown format of .*out\.csv\. .*\.jsonl, \.jsonl\.gz, \.jsonl\.zst, \.parquet"
+    ):
         write_documents(TABLE, tmp_path / "out.csv")
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StoreError, match="the folder is a file"):

@@ -135,5 +135,9 @@ def test_a_folder_takes_its_place_whole(tmp_path):
     write_text(tmp_path / "final" / "only_old", "x")
     replace_folder(tmp_path / "temp", tmp_path / "final")
     assert [one.name for one in tmp_path.iterdir()] == ["final"]
-    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")) == ["final", "final/sub", "final/sub/file"]
+    assert sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*")) == [
+        "final",
+        "final/sub",
+        "final/sub/file",
+    ]
     assert (tmp_path / "final" / "sub" / "file").read_text() == "new"

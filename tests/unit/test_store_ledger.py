@@ -11,7 +11,15 @@ from headwater.store import Ledger
 
 
 def verdict(name, outcome=Verdict.ADMITTED, reason=Reason.INHERITED, **columns):
-    row = {"id": name, "verdict": outcome, "reason": reason, "stage": Stage.UTILITY, "run": "r", "arm": "gated", "generation": 1}
+    row = {
+        "id": name,
+        "verdict": outcome,
+        "reason": reason,
+        "stage": Stage.UTILITY,
+        "run": "r",
+        "arm": "gated",
+        "generation": 1,
+    }
     return row | columns
 
 
@@ -48,7 +56,9 @@ def test_the_same_document_elsewhere_is_another_decision(ledger, column):
 def test_a_second_outcome_for_one_decision_is_refused(ledger):
     ledger.record(rows(verdict("a"), verdict("b")))
     other = verdict("a", Verdict.REJECTED, Reason.NEAR_DUPLICATE)
-    with pytest.raises(StoreError, match=r"1 decisions would get a second outcome \(first: r / gated / 1 / a / utility\)"):
+    with pytest.raises(
+        StoreError, match=r"1 decisions would get a second outcome \(first: r / gated / 1 / a / utility\)"
+    ):
         ledger.record(rows(verdict("c"), other))
     with pytest.raises(StoreError, match="second outcome"):
         ledger.record(rows(verdict("d"), verdict("d", Verdict.QUARANTINED, Reason.UNDECIDED)))
@@ -98,7 +108,9 @@ def test_withdrawing_a_recipe_withdraws_its_admitted_documents(ledger):
         "c": ("admitted", "inherited"),
     }
     assert held(ledger, arm="other") == {"a": ("admitted", "inherited")}
-    with pytest.raises(StoreError, match="Did you mean 'c'|2 ids stand admitted"):
+    with pytest.raises(
+        StoreError, match=r"Nothing named 'recipe:gtp' stands admitted in run 'r'.* 2 ids stand admitted there"
+    ):
         ledger.revoke("r", "recipe:gtp")
 
 

@@ -16,7 +16,9 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def human(*names):
-    return documents([f"Text of {name}, as  written" for name in names], id=list(names), group=[f"file {name[0]}" for name in names])
+    return documents(
+        [f"Text of {name}, as  written" for name in names], id=list(names), group=[f"file {name[0]}" for name in names]
+    )
 
 
 def panels(steering="s", certification="c", final="f"):
@@ -84,7 +86,7 @@ def test_sealing_again_changes_nothing_whatever_the_order(tmp_path):
 )
 def test_other_documents_for_a_sealed_rotation_are_refused(tmp_path, change):
     seal(tmp_path / "panels", panels())
-    with pytest.raises(StoreError, match="Rotation 0 .* sealed with other documents.* as rotation 1"):
+    with pytest.raises(StoreError, match=r"Rotation 0 .* sealed with other documents.* as rotation 1"):
         seal(tmp_path / "panels", change(panels()))
 
 
@@ -148,7 +150,9 @@ def test_descendants_of_a_copy_of_a_panel_text_are_barred(tmp_path):
 def test_a_chain_of_a_hundred_thousand_steps_is_followed(tmp_path):
     sealed = seal(tmp_path / "panels", panels())
     count = 100_000
-    rows = pa.table({"id": [f"d{i}" for i in range(count)], "parents": [["c0"]] + [[f"d{i}"] for i in range(count - 1)]})
+    rows = pa.table(
+        {"id": [f"d{i}" for i in range(count)], "parents": [["c0"]] + [[f"d{i}"] for i in range(count - 1)]}
+    )
     assert sealed.bar_descendants(rows).all()
 
 
@@ -172,7 +176,7 @@ def test_a_panel_that_was_tampered_with_is_refused(tmp_path):
     stored = json.loads(path.read_bytes())
     stored["panels"][0]["ids"].pop()
     path.write_text(json.dumps(stored))
-    with pytest.raises(StoreError, match="certification panel .* is not as it was sealed"):
+    with pytest.raises(StoreError, match=r"certification panel .* is not as it was sealed"):
         open_panels(tmp_path / "panels")
     path.write_text(json.dumps(stored | {"schema": 99}))
     with pytest.raises(StoreError, match="newer Headwater"):

@@ -1,7 +1,6 @@
 """Run folders: named, resumed, closed by a manifest."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,10 @@ from headwater.store import RunFolder, RunState, list_runs, resolve
 def clock(start="2026-11-22T17:45:00"):
     ticks = count()
     return lambda: datetime.fromisoformat(start).replace(tzinfo=UTC) + timedelta(seconds=next(ticks))
+
+
+def names(folder):
+    return sorted(one.name for one in folder.iterdir())
 
 
 SETTINGS = {"seed": 7, "loop": {"generations": 3, "regimes": ["replace", "gated"], "cap": None}}
@@ -35,7 +38,9 @@ def test_a_run_is_named_by_time_and_a_hash_of_what_it_does(tmp_path, run):
     again = RunFolder.create(tmp_path, SETTINGS, clock=clock())
     assert len({run.id, other.id, inputs.id}) == 3
     assert again.id == f"{run.id}-2"
-    assert sorted(one.name for one in run.path.parent.iterdir()) == sorted(one.id for one in (run, other, inputs, again))
+    assert sorted(one.name for one in run.path.parent.iterdir()) == sorted(
+        one.id for one in (run, other, inputs, again)
+    )
 
 
 def test_a_run_keeps_its_settings(tmp_path, run):
@@ -45,20 +50,24 @@ def test_a_run_keeps_its_settings(tmp_path, run):
 
 def test_a_name_can_be_given_once(tmp_path):
     assert RunFolder.create(tmp_path, {}, run_id="pilot.1").id == "pilot.1"
-    with pytest.raises(StoreError, match="Run 'pilot.1' exists"):
+    with pytest.raises(StoreError, match=r"Run 'pilot.1' exists"):
         RunFolder.create(tmp_path, {}, run_id="pilot.1")
     for name in ("../x", ".hidden", "a/b", "a b", "-x"):
         with pytest.raises(StoreError, match="cannot name a run"):
             RunFolder.create(tmp_path, {}, run_id=name)
-    with pytest.raises(StoreError, match="no run '../runs/pilot.1'"):
+    with pytest.raises(StoreError, match=r"no run '../runs/pilot.1'"):
         RunFolder.open(tmp_path, "../runs/pilot.1")
 
 
 def test_the_states_of_a_run(tmp_path, run):
     assert run.state == RunState.INTERRUPTED
-    with pytest.raises(ZeroDivisionError), run.working():
+
+    def fail():
         assert run.state == RunState.RUNNING
         raise ZeroDivisionError("by nothing")
+
+    with pytest.raises(ZeroDivisionError), run.working():
+        fail()
     assert run.state == RunState.FAILED
     assert run.events()[-1] | {"time": ""} == {
         "time": "", "event": "failed", "error": "ZeroDivisionError", "message": "by nothing"
@@ -129,8 +138,8 @@ def test_what_a_failed_attempt_wrote_is_never_seen(run):
         run.step("tokens", "ab12", fails)
     assert not (run.path / "steps" / "tokens-ab12").exists()
     done = run.step("tokens", "ab12", works)
-    assert [one.name for one in done.iterdir()] == ["whole.txt"]
-    assert [one.name for one in done.parent.iterdir()] == [done.name]
+    assert names(done) == ["whole.txt"]
+    assert names(done.parent) == [done.name]
 
 
 STEPS = """
@@ -168,12 +177,12 @@ def test_a_run_killed_within_a_step_resumes_at_that_step(tmp_path, run):
         folders = [run.step("first", "1", produce), run.step("second", "2", produce)]
         run.finish({})
     assert len(produced) == 1
-    assert [sorted(os.listdir(folder)) for folder in folders] == [["a.txt", "b.txt"]] * 2
-    assert sorted(os.listdir(run.path / "steps")) == ["first-1", "second-2"]
+    assert [names(folder) for folder in folders] == [["a.txt", "b.txt"]] * 2
+    assert names(run.path / "steps") == ["first-1", "second-2"]
 
 
 def test_runs_are_listed_by_age_and_found_by_what_a_user_types(tmp_path):
-    with pytest.raises(StoreError, match="There is no run in .*headwater run"):
+    with pytest.raises(StoreError, match=r"There is no run in .*headwater run"):
         resolve(tmp_path, "latest")
     assert list_runs(tmp_path) == []
     made = [

@@ -35,11 +35,11 @@ def test_every_answer_agrees_with_all_pairs() -> None:
         if first != text:
             assert first < text
             assert _jaccard(shuffled[first], shuffled[text]) >= 0.8
-    # A pair of similarity s is overlooked with probability (1 - s^8)^14: below 3e-5 from 0.92 on. The 60 families hold
-    # fewer than 400 such pairs, so this fails by chance with probability below 0.01 over seeds; the seed is fixed.
+    # A pair of similarity s is overlooked with probability (1 - s^8)^14: below 1.1e-5 from 0.93 on. The 60 families hold
+    # fewer than 400 such pairs, so this fails by chance with probability below 0.005; the seed is fixed.
     for later in kept:
         for earlier in kept[kept < later]:
-            assert _jaccard(shuffled[earlier], shuffled[later]) < 0.92
+            assert _jaccard(shuffled[earlier], shuffled[later]) < 0.93
 
 
 def test_exact_copies_are_found_whatever_their_length() -> None:

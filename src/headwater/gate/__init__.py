@@ -1,9 +1,10 @@
 """Which machine-made documents may enter the mix, with an error guarantee."""
 
+from headwater.gate.cards import Card, cards
 from headwater.gate.certification import Certifier, SealedDecision
 from headwater.gate.checks import Check, Findings, run_checks
 from headwater.gate.hard_checks import Bar, Checked, HardChecks, RecipeOverlap
-from headwater.gate.judge import Gate, GateState, RecipeStatus, recipe_rows
+from headwater.gate.judge import Gate, GateState, RecipeStatus
 from headwater.gate.mixture import training_mix, within_share
 from headwater.gate.panel import ScoringPanel
 from headwater.gate.provenance import Sealed
@@ -18,12 +19,14 @@ from headwater.gate.selection import (
 )
 from headwater.gate.split import PANELS, Part, Split, SplitRow, merge_overlapping, split_by_group
 from headwater.gate.steering import SliceEvidence, SteeringEvidence
+from headwater.gate.verdicts import verdict_rows
 
 __all__ = [
     "DSIR",
     "PANELS",
     "AdmitAll",
     "Bar",
+    "Card",
     "Certifier",
     "Check",
     "Checked",
@@ -45,11 +48,12 @@ __all__ = [
     "Split",
     "SplitRow",
     "SteeringEvidence",
+    "cards",
     "merge_overlapping",
-    "recipe_rows",
     "run_checks",
     "split_by_group",
     "token_counts",
     "training_mix",
+    "verdict_rows",
     "within_share",
 ]

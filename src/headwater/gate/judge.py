@@ -8,15 +8,13 @@ the recipe's next batch into one new decision.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headwater import __version__
 from headwater.config import GateSettings
-from headwater.decide import Decision, Transcript
+from headwater.decide import Transcript
 from headwater.gate.certification import Certifier, SealedDecision
 from headwater.gate.hard_checks import Bar
 from headwater.gate.mixture import training_mix
@@ -292,35 +290,3 @@ def _quarantined(state: GateState, status: RecipeStatus, new: pa.Table) -> GateS
     if status.stopped:
         return replace(state, quarantine=_without(state.quarantine, status.recipe))
     return replace(state, quarantine=pa.concat_tables([state.quarantine, new]))
-
-
-def recipe_rows(before: GateState, after: GateState, **columns: Any) -> list[dict[str, Any]]:
-    """Return a ledger row for every recipe whose status changed between two states.
-
-    Args:
-        before: state before a batch.
-        after: state after it.
-        **columns: values for the columns ``run``, ``arm`` and ``generation``.
-    """
-    decisions: dict[str, Decision] = {sealed.recipe: sealed.decision for sealed in after.sealed}
-    rows = []
-    for name, status in sorted(after.statuses.items()):
-        if before.statuses.get(name) == status:
-            continue
-        decision = decisions.get(name)
-        rows.append(
-            {
-                "id": f"recipe:{name}",
-                "recipe": name,
-                "verdict": status.verdict.value,
-                "stage": status.stage.value,
-                "reason": status.reason.value,
-                "measured": status.measured,
-                "threshold": status.threshold,
-                "log_e": decision.log_e if decision else None,
-                "decision": decision.k if decision else None,
-                "version": __version__,
-                **columns,
-            }
-        )
-    return rows

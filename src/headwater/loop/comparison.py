@@ -41,9 +41,8 @@ class StreamRecord:
     """Share of the chosen tokens that are of recipes the gate did not admit."""
 
 
-def judge_stream(world: World, gate: Gate, stream: Checked, order: Sequence[str] = ()) -> GateState:
+def judge_stream(gate: Gate, stream: Checked, order: Sequence[str] = ()) -> GateState:
     """Return the gate's verdict on a whole stream, offered at once."""
-    del world
     return gate.judge(gate.start(), stream.passed, stream.bars, generation=1, order=order)
 
 

@@ -455,10 +455,14 @@ def _score(tokens, offsets, trie):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _draw_word(rng, context, word, suffix, first_child, counts, backoff, discounts, level_starts, beginning):  # type: ignore[no-untyped-def]
-    """Return a word from exactly the distribution ``_score`` uses: by the counts of the context, or backed off."""
+    """Return a word from exactly the distribution ``_score`` uses: by the counts of the context, or backed off.
+
+    The second value is the word's node where the full context knows the word, and -1 where that remains to be found.
+    """
     level = 0
     while context >= level_starts[level + 1]:
         level += 1
+    backed_off = False
     while True:
         first, last = _children(context, word, first_child, beginning)
         uniform = rng.random()
@@ -472,11 +476,12 @@ def _draw_word(rng, context, word, suffix, first_child, counts, backoff, discoun
                     low = middle
                 else:
                     high = middle
-            return word[low]
+            return word[low], -1 if backed_off else low
         if context == _ROOT:
-            return int(rng.random() * beginning)
+            return int(rng.random() * beginning), -1
         context = suffix[context]
         level -= 1
+        backed_off = True
 
 
 @nb.njit(cache=True, nogil=True)
@@ -494,14 +499,17 @@ def _generate(rng, out, lengths, n_tokens, max_tokens, trie):  # type: ignore[no
         context = trie.start
         begin = at
         while at - begin < max_tokens:
-            token = _draw_word(
+            token, node = _draw_word(
                 rng, context, word, suffix, first_child, counts, backoff, discounts, level_starts, beginning
             )
             if token == END:
                 break
             out[at] = token
             at += 1
-            _, _, context = _read(context, token, word, suffix, first_child, backoff, unigram)
+            if node < 0:
+                _, _, context = _read(context, token, word, suffix, first_child, backoff, unigram)
+            else:
+                context = suffix[node] if node >= len(backoff) else node
         lengths[document] = at - begin
         document += 1
     return document, at

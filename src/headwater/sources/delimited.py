@@ -1,6 +1,7 @@
 """Comma- and tab-separated values with a header line; fields may hold quoted line ends."""
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +11,21 @@ from headwater.sources.rejects import Reject, RejectKind
 from headwater.sources.rows import Row, damage, sample_of
 from headwater.sources.stream import DamagedFileError, Line, lines
 
+_BETWEEN_QUOTES = {delimiter: re.compile(f'[^"{delimiter}]+') for delimiter in ",\t"}
+
 
 class _TooLongError(Exception):
-    """The record exceeds the limit."""
+    """A line is too long to be parsed at all."""
 
 
 class _Feed:
     """Text lines for the CSV parser; remembers the lines of the record that is being parsed."""
 
-    def __init__(self, path: Path, max_record_bytes: int) -> None:
+    def __init__(self, path: Path, delimiter: str, max_record_bytes: int) -> None:
         self.record: list[Line] = []
         self.utf8 = True
+        self.too_long = False
+        self._between_quotes = _BETWEEN_QUOTES[delimiter]
         self._size = 0
         self._limit = max_record_bytes
         self._lines = lines(path, max_record_bytes)
@@ -33,32 +38,40 @@ class _Feed:
         line = self._again.popleft() if self._again else next(self._lines)
         self.record.append(line)
         self._size += len(line.data)
-        if line.too_long or self._size > self._limit:
+        if line.too_long:
+            self.too_long = True
             raise _TooLongError
         try:
-            return line.data.decode("utf-8") + "\n"
+            text = line.data.decode("utf-8") + "\n"
         except UnicodeDecodeError:
             self.utf8 = False
-            return line.data.decode("utf-8", "backslashreplace") + "\n"
+            text = line.data.decode("utf-8", "backslashreplace") + "\n"
+        if self._size > self._limit:
+            # From here on only the quotation marks matter: they tell the parser where the record ends.
+            self.too_long = True
+            del self.record[1:]
+            text = self._between_quotes.sub("x", text)
+        return text
 
     def start_record(self) -> None:
-        self.record, self._size, self.utf8 = [], 0, True
+        self.record, self._size, self.utf8, self.too_long = [], 0, True, False
 
     def retry_from_second_line(self) -> None:
         """Hand out the record's lines again except the first: a quotation mark in it may have swallowed good rows."""
-        self._again.extendleft(line for line in reversed(self.record[1:]) if not line.too_long)
+        self._again.extendleft(reversed(self.record[1:]))
 
 
 def read_delimited(path: Path, delimiter: str, max_record_bytes: int) -> Iterator[Row | Reject | None]:
     """Yield a row per good record, a reject per bad one and ``None`` per empty line. All values are strings.
 
-    A record whose quotation mark is never closed costs that one line: reading resumes on the next.
+    A record whose quotation mark is closed wrongly or never costs that one line: reading resumes on the next. One that
+    grows beyond the limit on the way is skipped as a whole.
 
     Raises:
         InputError: the header cannot be read.
     """
     file = str(path)
-    feed = _Feed(path, max_record_bytes)
+    feed = _Feed(path, delimiter, max_record_bytes)
     parser = _parser(feed, delimiter)
     header: list[str] | None = None
     while True:
@@ -75,15 +88,19 @@ def read_delimited(path: Path, delimiter: str, max_record_bytes: int) -> Iterato
             yield damage(path, error)
             return
         except _TooLongError:
-            kind, detail = RejectKind.LINE_TOO_LONG, f"the record starting here exceeds {max_record_bytes:,} bytes"
+            parser = _parser(feed, delimiter)
         except csv.Error as error:
             detail = f"no valid record: {error}"
+            feed.retry_from_second_line()
+            parser = _parser(feed, delimiter)
         finally:
             csv.field_size_limit(limit)
         first = feed.record[0]
-        if detail:
-            feed.retry_from_second_line()
-            parser = _parser(feed, delimiter)
+        if feed.too_long:
+            kind = RejectKind.LINE_TOO_LONG
+            detail = f"longer than {max_record_bytes:,} bytes, or a quotation mark in it is not closed"
+        elif detail:
+            pass
         elif not cells:
             yield None
             continue

@@ -10,6 +10,7 @@ here, by line structure first (reStructuredText and numpydoc), then sentence by 
 """
 
 import ast
+import gc
 import importlib.metadata
 import importlib.util
 import json
@@ -19,6 +20,7 @@ import re
 import sysconfig
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
@@ -94,24 +96,37 @@ def collect_documentation(
     Raises:
         InputError: a package is unknown or not installed.
 
-    Cost: 6 to 8 CPU seconds for all four, nearly all of it parsing (measured on 1,850 files, 36 MB).
+    Cost: about 8 CPU seconds (7.7 to 8.8) for all four, more than half of it parsing (measured: 1,728 files, 35 MB).
     """
     roots = {package: _root(package) for package in packages}
     files = [(package, path) for package, root in roots.items() for path in _source_files(root)]
     found: list[_Doc] = []
     skipped = 0
     every = max(1, len(files) // 100)
-    for done, (package, path) in enumerate(files, 1):
-        try:
-            found.extend(_read_file(package, roots[package], path))
-        except (SyntaxError, ValueError, OSError, RecursionError) as error:
-            skipped += 1
-            _log.warning("source file skipped", extra={"file": str(path), "error": str(error)})
-        if progress is not None and (done % every == 0 or done == len(files)):
-            progress(done, len(files))
+    with _collector_paused():
+        for done, (package, path) in enumerate(files, 1):
+            try:
+                found.extend(_read_file(package, roots[package], path))
+            except (SyntaxError, ValueError, OSError, RecursionError) as error:
+                skipped += 1
+                _log.warning("source file skipped", extra={"file": str(path), "error": str(error)})
+            if progress is not None and (done % every == 0 or done == len(files)):
+                progress(done, len(files))
     found.sort(key=lambda doc: (doc.group, doc.path, doc.line, doc.name))
     versions = {package: _version(package) for package in packages}
     return DocumentationCorpus(_table(_without_repeats(found), versions), versions, len(files), skipped)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Pause garbage collection: syntax trees are many objects without a cycle (measured: 13% of the whole cost)."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _root(package: str) -> Path:
@@ -161,7 +176,7 @@ def _read_file(package: str, root: Path, path: Path) -> Iterator[_Doc]:
         tree = ast.parse(path.read_bytes())
     topics = package == "stdlib" and relative.as_posix() == "pydoc_data/topics.py"
     for name, line, text in _topics(tree) if topics else _docstrings(tree.body, ()):
-        if len(text) < 3 * MIN_WORDS:
+        if len(text.split()) < MIN_WORDS:
             continue
         kept = _prose(text)
         if kept:
@@ -337,7 +352,7 @@ _SENTENCE_END = re.compile(
     r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<! cf\.)(?<! vs\.)(?<!Fig\.)(?<!Eq\.)[\"')\]]*\s+(?=[\"'(]?[A-Z])"
 )
 _NOT_PROSE = re.compile(
-    r"[\x00\\$|{}<>=^~#@`]|https?:|www\.|ftp:|--|__|\.\.|\[\d|\w\([^)]*\(|%\w|&&|\*\*|\bsphx_|\d[*/+]\w"
+    r"[\x00\\$|{}<>=^~#@`]|https?:|www\.|ftp:|--|::|__|\.\.|\[\d|\w\([^)]*\(|%\w|&&|\*\*|\bsphx_|\d[*/+]\w"
 )
 _STARTS = re.compile(r"[\"'(]?[A-Z0-9]")
 _ENDS = re.compile(r"[.!?][\"')\]]?$")

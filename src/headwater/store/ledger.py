@@ -31,12 +31,11 @@ class Ledger:
             StoreError: a decision is recorded, or stands twice in ``rows``, with different outcomes.
             LockedError: another process is writing verdicts.
         """
-        runs = ", ".join(sql_text(run) for run in sorted(set(rows["run"].to_pylist())))
         columns = [*_DECISION, "verdict", "reason"]
-        given = rows.select(columns)
-        if runs:
-            recorded = self.table.read(columns, filter=f"run IN ({runs}) AND reason <> '{Reason.REVOKED}'")
-            given = pa.concat_tables([recorded.cast(given.schema), given])
+        rows = self.table.conform(rows)
+        recorded = self.table.batches(columns, filter=f"reason <> '{Reason.REVOKED}'", batch_rows=1 << 18)
+        same_id = [batch.filter(pc.is_in(batch["id"], value_set=rows["id"])) for batch in recorded]
+        given = pa.Table.from_batches([*same_id, *rows.select(columns).to_batches()], rows.select(columns).schema)
         outcome = pc.binary_join_element_wise(given["verdict"], given["reason"], " ")
         outcomes = (
             given.append_column("outcome", outcome).group_by(_DECISION).aggregate([("outcome", "count_distinct")])

@@ -1,0 +1,44 @@
+# Set-up on a fresh machine with Python 3.11 or later: `make run` or `make test`, nothing before.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROJECT ?= headwater-quickstart
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint bench clean
+
+run: $(VENV)/.ready
+	@mkdir -p $(PROJECT)
+	@$(BIN)/headwater run --project $(PROJECT)
+
+test: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python benchmarks/error_rates.py
+	$(BIN)/python benchmarks/ngram_speed.py
+	$(BIN)/python benchmarks/collapse.py
+	$(BIN)/python benchmarks/dirty_stream.py
+	$(BIN)/python benchmarks/gate_cost.py
+
+clean:
+	rm -rf $(VENV) $(PROJECT)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The last step compiles and caches the numeric kernels, so that no run has to.
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml requirements.lock
+	@echo "Installing into $(VENV) (about half a minute)"
+	@$(PIP) install --constraint requirements.lock --editable .
+	@$(BIN)/headwater warm
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@touch $@

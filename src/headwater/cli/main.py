@@ -1,0 +1,351 @@
+"""The ``headwater`` command.
+
+Standard output carries the result, standard error everything else. Exit codes: 0 fine, 1 something was rejected or a
+limit was broken (only with ``--check``), 2 the command could not do its work, 130 interrupted.
+"""
+
+import logging
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headwater import __version__
+from headwater.errors import HeadwaterError
+
+if TYPE_CHECKING:
+    from headwater.config import Settings
+    from headwater.store import RunFolder
+
+app = typer.Typer(
+    name="headwater",
+    help="Decide which machine-made data a model may be trained on, and measure the effect.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+runs_app = typer.Typer(help="List, show and resume runs.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+
+ProjectFolder = Annotated[
+    Path, typer.Option("--project", "-C", envvar="HEADWATER_PROJECT", help="Project folder.", show_default="here")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        code = app(standalone_mode=False)
+    except HeadwaterError as error:
+        if "--debug" in sys.argv:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        code = 130
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except Exception as error:  # click's usage errors know how to show themselves
+        show = getattr(error, "show", None)
+        if show is None:
+            raise
+        show()
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what is being done.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Decide which machine-made data a model may be trained on, and measure the effect."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING, stream=sys.stderr
+    )
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command(epilog="Example: headwater run essays/*.jsonl --group author --stream generated.jsonl.zst")
+def run(
+    human: Annotated[
+        list[str] | None,
+        typer.Argument(help="Human documents: files, folders or globs. None: the documentation installed with Python."),
+    ] = None,
+    *,
+    stream: Annotated[
+        list[str] | None, typer.Option(help="Machine documents to judge. None: recipes made from the human documents.")
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Column with the text, of both.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column naming the unit of independence of human documents.")
+    ] = None,
+    origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", "--recipe-column", help="Column naming the recipe of a machine document.")
+    ] = None,
+    parents: Annotated[str | None, typer.Option(help="Column with the ids a machine document was made from.")] = None,
+    generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
+    delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
+    machine_share: Annotated[float | None, typer.Option(help="Largest machine-made share of a training set.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Every random choice follows from it.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")] = None,
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+) -> None:
+    """Run the closed loop: generate, gate, train, measure, generation after generation, and write a report."""
+    from headwater.project import Project
+
+    place = Project(project)
+    settings = place.settings(
+        {
+            "seed": seed,
+            "human.paths": tuple(_absolute(human)) or None,
+            "human.text": text,
+            "human.id": id_column,
+            "human.group": group,
+            "human.origin": origin,
+            "stream.paths": tuple(_absolute(stream)) or None,
+            "stream.text": text,
+            "stream.id": id_column,
+            "stream.recipe": recipe,
+            "stream.parents": parents,
+            "loop.generations": generations,
+            "loop.machine_share": machine_share,
+            "gate.delta": delta,
+        }
+    )
+    if dry_run:
+        _print_plan(settings, project, as_json=as_json)
+        return
+    project.mkdir(parents=True, exist_ok=True)
+    _carry_out(place, lambda progress, started: place.run(settings, progress, run_id=run_id, started=started),
+               as_json=as_json, quiet=quiet, check=check)  # fmt: skip
+
+
+@app.command(epilog="Example: headwater gate generated.jsonl --human essays.jsonl --recipe-column prompt --out kept.jsonl.zst")
+def gate(
+    stream: Annotated[list[str], typer.Argument(help="Machine documents: files, folders or globs.")],
+    *,
+    human: Annotated[list[str], typer.Option(help="The human reserve to judge against: files, folders or globs.")],
+    text: Annotated[str | None, typer.Option(help="Column with the text, of both.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column naming the unit of independence of human documents.")
+    ] = None,
+    origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one.")
+    ] = None,
+    parents: Annotated[str | None, typer.Option(help="Column with the ids a document was made from.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the admitted documents (.jsonl, .jsonl.gz, .jsonl.zst, .parquet).")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write a report (.html).")] = None,
+    rejects: Annotated[Path, typer.Option(help="Where to keep rows that could not be used.")] = Path("rejects.jsonl"),
+    rule: Annotated[
+        str | None,
+        typer.Option(help="plain: a stream judged once (default here). strict: it depends on earlier verdicts. e-lond."),
+    ] = None,
+    delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
+    keep_sealed: Annotated[
+        bool, typer.Option("--keep-sealed", help="Do not show the certification panel's numbers: it is used again.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Decides how the reserve is split.")] = None,
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+) -> None:
+    """Judge a stream of machine documents: admitted, rejected or quarantined, recipe by recipe, with the reason."""
+    from headwater.project import Project
+
+    place = Project(project)
+    settings = place.settings(
+        {
+            "seed": seed,
+            "human.paths": tuple(human),
+            "human.text": text,
+            "human.id": id_column,
+            "human.group": group,
+            "human.origin": origin,
+            "stream.paths": tuple(stream),
+            "stream.text": text,
+            "stream.id": id_column,
+            "stream.recipe": recipe,
+            "stream.parents": parents,
+            "gate.delta": delta,
+            "gate.rule": rule or "plain",
+        }
+    )
+    if dry_run:
+        _print_plan(settings, project, as_json=as_json)
+        return
+    from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary
+    from headwater.cli.progress import progress_on
+
+    with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
+        judged = place.gate(settings, progress, rejects=rejects, out=out, report=report, reveal=not keep_sealed)
+    if as_json:
+        print_json({"recipes": recipes_json(judged.cards), "documents": documents_json(judged.reading)})
+    else:
+        print("\n".join(recipes_summary(judged.cards)))
+        if out is not None:
+            print(f"\n{judged.admitted_documents:,} admitted documents: {out}")
+        if report is not None:
+            print(f"Report: {report}")
+        for warning in judged.warnings:
+            print(f"Warning: {warning}")
+    _exit_if_rejected(judged.cards, check=check)
+
+
+@app.command()
+def init(project: ProjectFolder = Path()) -> None:
+    """Write a commented headwater.toml with every setting at its default."""
+    from headwater.project import Project
+
+    project.mkdir(parents=True, exist_ok=True)
+    print(Project(project).init())
+
+
+@runs_app.command("list")
+def list_(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
+    """List the runs of a project, oldest first."""
+    from headwater.cli.output import print_json
+    from headwater.project import Project
+
+    found = [{"run": run.id, "state": run.state.value, "created": run.created} for run in Project(project).runs()]
+    if as_json:
+        print_json({"runs": found})
+        return
+    for one in found:
+        print(f"{one['run']}  {one['state']:<11}  {one['created']}")
+    if not found:
+        print(f"No runs in {project.resolve()}. Start one with: headwater run", file=sys.stderr)
+
+
+@runs_app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="Run id, the beginning of one, or latest.")] = "latest",
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Show the result of a finished run again."""
+    from headwater.project import Project
+
+    place = Project(project)
+    _print_run(place, place.result(run), as_json=as_json)
+
+
+@runs_app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="Run id, the beginning of one, or latest.")] = "latest",
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+) -> None:
+    """Go on with a run that was stopped. The result is the same as if it never had been."""
+    from headwater.project import Project
+
+    place = Project(project)
+    _carry_out(place, lambda progress, started: place.resume(run, progress, started=started),
+               as_json=as_json, quiet=quiet, check=check)  # fmt: skip
+
+
+@app.command(hidden=True)
+def warm() -> None:
+    """Compile and cache the numeric kernels, so that the first run does not have to."""
+    from headwater.text import warm as warm_text
+
+    warm_text()
+
+
+def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool) -> None:
+    from headwater.cli.progress import progress_on
+
+    begun: list[str] = []
+
+    def started(folder: "RunFolder") -> None:
+        begun.append(folder.id)
+        if not quiet:
+            print(f"Run {folder.id}. If it is stopped, go on with: {_resume_command(place, folder.id)}", file=sys.stderr)
+
+    try:
+        with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
+            result = job(progress, started)
+    except KeyboardInterrupt:
+        if begun:
+            print(f"Interrupted. Go on with: {_resume_command(place, begun[0])}", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _print_run(place, result, as_json=as_json)
+    _exit_if_rejected(result.cards, check=check)
+
+
+def _resume_command(place: Any, run: str) -> str:
+    where = [] if place.folder == Path() else ["--project", str(place.folder)]
+    return shlex.join(["headwater", "runs", "resume", run, *where])
+
+
+def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
+    from headwater.cli.output import print_json, run_json, run_summary
+
+    report = str(place.report(result.run))
+    if as_json:
+        print_json(run_json(result, report))
+    else:
+        print(run_summary(result, report))
+
+
+def _exit_if_rejected(cards: Any, *, check: bool) -> None:
+    if check and any(card.verdict.value == "rejected" for card in cards):
+        raise typer.Exit(1)
+
+
+def _print_plan(settings: "Settings", project: Path, *, as_json: bool) -> None:
+    from headwater.cli.output import print_json
+    from headwater.sources import expand_paths
+
+    human = [str(path) for path in expand_paths(settings.human.paths)] if settings.human.paths else []
+    stream = [str(path) for path in expand_paths(settings.stream.paths)] if settings.stream.paths else []
+    plan = {
+        "project": str(project.resolve()),
+        "human": human or ["the documentation installed with Python"],
+        "stream": stream or ["recipes made from the human documents"],
+        "settings": settings.model_dump(mode="json"),
+        "writes": [str(project.resolve() / ".headwater")],
+    }
+    if as_json:
+        print_json({"plan": plan})
+        return
+    print(f"Project: {plan['project']}")
+    for name in ("human", "stream", "writes"):
+        print(f"{name.capitalize()}:")
+        for one in plan[name]:
+            print(f"  {one}")
+    print(f"Arms: {', '.join(settings.loop.arms)}, {settings.loop.generations} generations each")
+    print(f"Gate: rule {settings.gate.rule}, delta {settings.gate.delta}, seed {settings.seed}")
+
+
+def _absolute(paths: list[str] | None) -> list[str]:
+    """Return paths that mean the same when a run is resumed from another folder."""
+    return [os.path.abspath(path) for path in paths or []]  # noqa: PTH100  (a glob is no path yet)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The closed loop: generate, gate, train, measure, feed back, generation after generation."""

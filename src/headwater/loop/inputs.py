@@ -1,0 +1,187 @@
+"""Human documents and stream, read from files or from what is installed, in the form the loop works on."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headwater.config import Settings
+from headwater.errors import InputError
+from headwater.loop.result import CorpusFacts, ReadFacts
+from headwater.schema import Origin
+from headwater.sources import Columns, ReadReport, RejectLog, collect_documentation, expand_paths, read_documents
+from headwater.text import near_duplicates, split_words
+
+MAX_HUMAN_WORDS = 3_000_000
+"""Words of human text that are kept at most: a hundred times what the panels need, and about 60 MB."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with the steps done, the steps there are, and what is being done."""
+
+
+@dataclass(frozen=True)
+class HumanInput:
+    """Human documents and what is to be said about them."""
+
+    table: pa.Table
+    facts: CorpusFacts
+    reading: ReadFacts
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StreamInput:
+    """Machine documents and what is to be said about them."""
+
+    table: pa.Table
+    description: str
+    reading: ReadFacts
+    warnings: tuple[str, ...] = ()
+
+
+def fingerprint(paths: tuple[str, ...]) -> str:
+    """Return a digest of the content of all files that the paths stand for.
+
+    A resumed run compares it, so that it can never go on with files that have changed.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for path in expand_paths(paths):
+        digest.update(f"{path}\n{path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def read_human(settings: Settings, rejects: Path) -> HumanInput:
+    """Return the human documents of the settings, without near-duplicates.
+
+    Raises:
+        InputError: nothing can be read, or no document is human.
+    """
+    if not settings.human.paths:
+        corpus = collect_documentation()
+        table, removed = without_near_duplicates(corpus.table)
+        facts = _facts(table, "the documentation installed with Python", removed, dict(corpus.packages), grouped=True)
+        warnings = (f"{corpus.skipped} installed files could not be parsed.",) if corpus.skipped else ()
+        return HumanInput(table, facts, ReadFacts(corpus.table.num_rows, 0, {}), warnings)
+    columns = Columns(
+        text=settings.human.text, id=settings.human.id, group=settings.human.group, origin=settings.human.origin
+    )
+    warnings = []
+    with RejectLog(rejects) as log:
+        stream = read_documents(settings.human.paths, columns, log, origin=Origin.HUMAN)
+        sample = _GroupSample(MAX_HUMAN_WORDS)
+        not_human = 0
+        for batch in stream:
+            human = batch.filter(pc.equal(batch["origin"], Origin.HUMAN.value))
+            not_human += batch.num_rows - human.num_rows
+            sample.add(human)
+    table = sample.table()
+    if not table.num_rows:
+        raise InputError(
+            f"none of the {not_human} documents has origin 'human' in column {settings.human.origin!r}. "
+            "The human base needs human documents; allowed values are human, machine, mixed and unknown."
+        )
+    if not_human:
+        warnings.append(f"{not_human:,} documents that are not marked as human were left out of the human base.")
+    if sample.share < 1:
+        warnings.append(
+            f"The human files hold more than {MAX_HUMAN_WORDS:,} words; a random {sample.share:.1%} of their groups is used."
+        )
+    grouped = settings.human.group is not None or len(set(table["group"].to_pylist())) < table.num_rows
+    if not grouped:
+        warnings.append(
+            "No group column was named, so every document counts as independent. Whether documents depend on each "
+            "other is unknown: if several come from one author, site or article, name that column with --group."
+        )
+    table, removed = without_near_duplicates(table)
+    where = ", ".join(settings.human.paths)
+    return HumanInput(
+        table, _facts(table, where, removed, {}, grouped=grouped), _read_facts(stream.report), tuple(warnings)
+    )
+
+
+def read_stream(settings: Settings, rejects: Path) -> StreamInput:
+    """Return the user's machine documents; each row's recipe is its column's value, or its file's name."""
+    columns = Columns(
+        text=settings.stream.text,
+        id=settings.stream.id,
+        recipe=settings.stream.recipe,
+        parents=settings.stream.parents or "parents",
+    )
+    with RejectLog(rejects) as log:
+        stream = read_documents(settings.stream.paths, columns, log, origin=Origin.MACHINE)
+        table = pa.Table.from_batches(list(stream))
+    warnings = []
+    if not any(table["parents"].to_pylist()):
+        warnings.append(
+            "The stream does not say what its documents were made from (no parent ids). Leaks of the sealed documents "
+            "are then found by overlap only, and a leak reworded by a language model is not found at all."
+        )
+    return StreamInput(table, ", ".join(settings.stream.paths), _read_facts(stream.report), tuple(warnings))
+
+
+def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, int]:
+    """Return the documents without near copies of earlier ones, and how many were removed."""
+    first = near_duplicates(table["text"].to_pylist())
+    kept = np.flatnonzero(first == np.arange(table.num_rows))
+    return table.take(pa.array(kept)), table.num_rows - len(kept)
+
+
+class _GroupSample:
+    """Whole groups, as many as fit: a group is kept while the hash of its name is below a limit that halves when the
+    kept words exceed the most. The result does not depend on the order of the documents."""  # noqa: D205, D209
+
+    def __init__(self, most_words: int) -> None:
+        self._most = most_words
+        self._batches: list[pa.Table] = []
+        self._words = 0
+        self.share = 1.0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Keep the documents of a batch whose groups are in the sample."""
+        kept = self._kept(pa.Table.from_batches([batch]))
+        self._batches.append(kept)
+        self._words += _words(kept)
+        while self._words > self._most:
+            self.share /= 2
+            self._batches = [self._kept(table) for table in self._batches]
+            self._words = sum(_words(table) for table in self._batches)
+
+    def table(self) -> pa.Table:
+        """Return the sample."""
+        return pa.concat_tables(self._batches)
+
+    def _kept(self, table: pa.Table) -> pa.Table:
+        if self.share == 1:
+            return table
+        limit = int(self.share * 2**64)
+        names = table["group"].to_pylist()
+        digests = (hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
+        return table.filter(pa.array([int.from_bytes(digest, "big") < limit for digest in digests], pa.bool_()))
+
+
+def _words(table: pa.Table) -> int:
+    return sum(text.count(" ") + 1 for text in table["text"].to_pylist())
+
+
+def _facts(table: pa.Table, description: str, removed: int, versions: dict[str, str], *, grouped: bool) -> CorpusFacts:
+    return CorpusFacts(
+        description=description,
+        documents=table.num_rows,
+        near_duplicates=removed,
+        words=sum(len(split_words(text, punctuation=False)) for text in table["text"].to_pylist()),
+        groups=len(set(table["group"].to_pylist())),
+        versions=versions,
+        grouped=grouped,
+    )
+
+
+def _read_facts(report: ReadReport) -> ReadFacts:
+    kinds = {kind.value: count for kind, count in report.rejected.items()}
+    return ReadFacts(report.accepted, report.bad_rows, kinds)

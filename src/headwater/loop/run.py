@@ -1,0 +1,550 @@
+"""The whole run: read, split, seal, make or read the stream, check, loop, compare, and keep everything.
+
+The run is a chain of steps. Each writes its output into a folder named after the settings and inputs it depends on,
+and the folder appears only when it is complete. A killed run that is resumed therefore skips what is done and ends
+with the same bytes as one that was never stopped: every step draws from its own source of randomness.
+"""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from headwater import __version__
+from headwater.config import Settings
+from headwater.decide import Rule, Transcript, detectable_effect
+from headwater.errors import NotEnoughData
+from headwater.gate import (
+    Card,
+    Checked,
+    HardChecks,
+    Part,
+    Split,
+    cards,
+    split_by_group,
+    token_counts,
+    verdict_rows,
+)
+from headwater.lineage.events import data_set_made, data_set_sampled, model_trained
+from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
+from headwater.loop.comparison import StreamRecord, compare, judge_stream
+from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream
+from headwater.loop.quickstart import make_stream
+from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts, RoundRecord, RunResult
+from headwater.loop.saved import load, load_gated, load_table, save, save_gated
+from headwater.loop.world import GenerationRecord, SampleText, World
+from headwater.models import NgramModel
+from headwater.schema import DOCUMENT, LINEAGE, VERDICT, digest
+from headwater.store import (
+    Ledger,
+    Panel,
+    RunFolder,
+    document_table,
+    lineage_table,
+    seal,
+    toml_text,
+    write_parquet,
+)
+
+STREAM_ARM = "stream"
+_WITHOUT_PARENTS = "stream-without-parents"
+
+
+@dataclass(frozen=True)
+class _Generation:
+    """What one generation of one arm leaves."""
+
+    record: GenerationRecord
+    samples: list[SampleText]
+    rounds: list[RoundRecord]
+    lineage: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the comparison on the stream leaves, apart from tables."""
+
+    stream: list[StreamRecord]
+    cards: list[Card]
+    cards_without_parents: list[Card]
+    trainings: int
+    tests: int
+
+
+def run_loop(folder: RunFolder, settings: Settings, progress: Progress) -> RunResult:
+    """Carry out a run, or what is left of it, and return its result; ``seconds`` is left at 0.
+
+    Args:
+        folder: the run's folder; complete steps in it are not repeated.
+        settings: resolved settings.
+        progress: told what is being done.
+
+    Raises:
+        InputError: documents cannot be used, or there are too few.
+        StoreError: the project folder cannot be written.
+    """
+    return _Run(folder, settings, progress).carry_out()
+
+
+class _Run:
+    def __init__(self, folder: RunFolder, settings: Settings, progress: Progress) -> None:
+        self.folder = folder
+        self.settings = settings
+        self._progress = progress
+        inputs = [fingerprint(paths) if paths else "" for paths in (settings.human.paths, settings.stream.paths)]
+        self._key = digest([__version__, settings.model_dump(), inputs, _packages()])
+        self._done = 0
+        loop = settings.loop
+        self._total = 5 + len(loop.arms) * (loop.generations + 1)
+
+    def carry_out(self) -> RunResult:
+        human = self._human()
+        split, split_warnings = self._split(human.table)
+        world = World.on(split, self.settings)
+        self._seal(world)
+        stream = self._stream(world)
+        self._tell("checking the stream")
+        checks = world.hard_checks()
+        checked = checks.apply(stream.table)
+        nameless = _without_parents(stream.table)
+        also = checks.apply(nameless) if nameless is not None else None
+        gates = 1 + sum(arm.startswith("gated") for arm in self.settings.loop.arms) + (also is not None)
+        generations = [
+            part for arm in self.settings.loop.arms for part in self._arm(world, arm, checks, checked, gates)
+        ]
+        judged = self._judge(world, checked, also, gates)
+        self._tell("writing down verdicts and documents")
+        self._keep(world, stream.table, generations)
+        return self._result(world, human, stream, split_warnings, gates, generations, judged)
+
+    def _tell(self, what: str) -> None:
+        self._progress(self._done, self._total, what)
+        self._done += 1
+
+    def _step(self, name: str, produce: Any) -> Path:
+        return self.folder.step(name, self._key, produce)
+
+    def _human(self) -> HumanInput:
+        self._tell("reading human documents")
+
+        def produce(path: Path) -> None:
+            found = read_human(self.settings, path / "rejects.jsonl")
+            write_parquet(path / "documents.parquet", found.table)
+            save(path / "facts.json", (found.facts, found.reading, found.warnings), _HUMAN_FACTS)
+
+        path = self._step("human", produce)
+        facts, reading, warnings = load(path / "facts.json", _HUMAN_FACTS)
+        return HumanInput(load_table(path / "documents.parquet"), facts, reading, tuple(warnings))
+
+    def _split(self, human: pa.Table) -> tuple[Split, list[str]]:
+        """Return the split; where there are too few groups for a steering panel, one without."""
+        shares = {part: getattr(self.settings.split, part.value) for part in Part}
+        if self.settings.stream.paths:  # the stream is given, so nothing has to be rewritten
+            shares[Part.TRAIN] += shares.pop(Part.SOURCES)
+        seed = [self.settings.seed, 1]
+        try:
+            return split_by_group(human, shares, np.random.default_rng(seed)), []
+        except NotEnoughData:
+            if not shares.get(Part.STEERING):
+                raise
+        try:
+            smaller = {**shares, Part.STEERING: 0.0}
+            split = split_by_group(human, smaller, np.random.default_rng(seed))
+        except NotEnoughData:
+            return split_by_group(human, shares, np.random.default_rng(seed)), []  # says what the full split needs
+        return split, [
+            "There are too few human groups for a steering panel. The run goes on without feedback: recipes share the "
+            "budget evenly, and nothing can be proven harmful."
+        ]
+
+    def _seal(self, world: World) -> None:
+        panels = {
+            panel: world.split[Part(panel.value)].select(["id", "text"]).append_column(
+                "group", world.split[Part(panel.value)]["unit"]
+            )
+            for panel in Panel
+            if world.split[Part(panel.value)].num_rows
+        }
+        # One folder per split: another seed or other documents are other panels.
+        name = digest([self.settings.seed, self.settings.split.model_dump(), world.split[Part.FINAL]["id"].to_pylist()])
+        sealed = seal(self.folder.store / "panels" / name, panels)
+        sealed.record_opening(Panel.CERTIFICATION, f"run {self.folder.id}: admit or not")
+        sealed.record_opening(Panel.FINAL, f"run {self.folder.id}: report")
+
+    def _stream(self, world: World) -> StreamInput:
+        self._tell("reading the stream" if self.settings.stream.paths else "making the stream")
+
+        def produce(path: Path) -> None:
+            if self.settings.stream.paths:
+                found = read_stream(self.settings, path / "rejects.jsonl")
+                table, about = world.encode(found.table), (found.description, found.reading, found.warnings)
+            else:
+                table = make_stream(world)
+                about = ("recipes made from the human documents", ReadFacts(0, 0, {}), ())
+            write_parquet(path / "documents.parquet", table)
+            save(path / "facts.json", about, _STREAM_FACTS)
+
+        path = self._step("stream", produce)
+        description, reading, warnings = load(path / "facts.json", _STREAM_FACTS)
+        return StreamInput(load_table(path / "documents.parquet"), description, reading, tuple(warnings))
+
+    def _arm(
+        self, world: World, arm: str, checks: HardChecks, stream: Checked, gates: int
+    ) -> list[_Generation]:
+        regime = regime_of(arm, world)
+        if regime is None:
+            return self._gated_arm(world, arm, checks, stream if arm == "gated-stream" else None, gates)
+        generations: list[_Generation] = []
+        outputs: list[pa.Table] = []
+        model: NgramModel | None = None
+        training = world.train
+        for generation in range(self.settings.loop.generations + 1):
+            self._tell(f"{arm}, generation {generation}")
+
+            def produce(path: Path, generation: int = generation) -> None:
+                nonlocal model, training
+                if generation:
+                    before = model or world.learner.fit(training, np.random.default_rng(0))
+                    output, training = next_training_set(world, regime, arm, generation, before, outputs)
+                    write_parquet(path / "output.parquet", output)
+                    write_parquet(path / "training.parquet", training)
+                model = world.learner.fit(training, np.random.default_rng(0))
+                events = self._regime_events(world, arm, generation, training)
+                save(path / "generation.json", self._measured(world, arm, generation, model, training, [], events), _Generation)
+
+            before_step = model
+            path = self._step(f"{arm}-{generation}", produce)
+            if model is before_step:  # the step was complete already
+                model = None
+                training = load_table(path / "training.parquet") if generation else world.train
+            if generation:
+                outputs = [load_table(path / "output.parquet")]
+            generations.append(load(path / "generation.json", _Generation))
+        return generations
+
+    def _gated_arm(
+        self, world: World, arm: str, checks: HardChecks, stream: Checked | None, gates: int
+    ) -> list[_Generation]:
+        gate = world.gate(gates=gates, machine_share=self.settings.loop.machine_share)
+        state = start_gated(gate)
+        generations: list[_Generation] = []
+        for generation in range(self.settings.loop.generations + 1):
+            self._tell(f"{arm}, generation {generation}")
+
+            def produce(path: Path, generation: int = generation) -> None:
+                nonlocal state
+                rounds: list[RoundRecord] = []
+                if generation:
+                    before = state
+                    model = world.learner.fit(gate.mix(state.gate.admitted), np.random.default_rng(0))
+                    done = gated_round(world, gate, checks, arm, generation, model, state, stream)
+                    state = done.state
+                    place = {"run": self.folder.id, "arm": arm, "generation": generation}
+                    batches = [done.own, *([_part(stream, done.offered)] if stream is not None else [])]
+                    verdicts = [verdict_rows(batch, before.gate, state.gate, **place) for batch in batches]
+                    write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
+                    write_parquet(path / "output.parquet", done.own.documents.select(DOCUMENT.names))
+                    rounds = _rounds(arm, generation, done.budgets, state)
+                save_gated(path, state)
+                training = gate.mix(state.gate.admitted)
+                model = world.learner.fit(training, np.random.default_rng(0))
+                events = self._gated_events(world, arm, generation, training, state)
+                save(path / "generation.json", self._measured(world, arm, generation, model, training, rounds, events), _Generation)
+
+            path = self._step(f"{arm}-{generation}", produce)
+            state = load_gated(path)
+            generations.append(load(path / "generation.json", _Generation))
+        return generations
+
+    def _measured(
+        self,
+        world: World,
+        arm: str,
+        generation: int,
+        model: NgramModel,
+        training: pa.Table,
+        rounds: list[RoundRecord],
+        events: list[dict[str, Any]],
+    ) -> _Generation:
+        return _Generation(
+            world.measure(arm, generation, model, training),
+            list(world.continue_prompts(arm, generation, model)),
+            rounds,
+            events,
+        )
+
+    def _judge(self, world: World, checked: Checked, also: Checked | None, gates: int) -> _Judged:
+        self._tell("judging the stream beside other ways to choose")
+
+        def produce(path: Path) -> None:
+            gate = world.gate(gates=gates, machine_share=1.0)
+            state = judge_stream(gate, checked)
+            start = gate.start()
+            place = {"run": self.folder.id, "generation": 1}
+            verdicts = [verdict_rows(checked, start, state, arm=STREAM_ARM, **place)]
+            trainings, tests = state.trainings, state.steering_tests or len(state.sealed)
+            second: list[Card] = []
+            if also is not None:
+                other = judge_stream(gate, also)
+                verdicts.append(verdict_rows(also, start, other, arm=_WITHOUT_PARENTS, **place))
+                second = cards(also, other)
+            write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
+            write_parquet(path / "admitted.parquet", state.admitted.select(DOCUMENT.names))
+            save(
+                path / "judged.json",
+                _Judged(
+                    compare(world, checked, state, self._ceiling(world)),
+                    cards(checked, state),
+                    second,
+                    trainings,
+                    tests,
+                ),
+                _Judged,
+            )
+
+        path = self._step("comparison", produce)
+        judged: _Judged = load(path / "judged.json", _Judged)
+        return judged
+
+    def _ceiling(self, world: World) -> pa.Table | None:
+        """Return the human originals of the rewrites, where the run made them itself."""
+        return None if self.settings.stream.paths else world.split[Part.SOURCES]
+
+    def _keep(self, world: World, stream: pa.Table, generations: list[_Generation]) -> None:
+        """Write documents, verdicts and lineage into the project's tables; repeating it changes nothing."""
+        store, run = self.folder.store, self.folder.id
+        steps = self.folder.path / "steps"
+        human = pa.concat_tables([world.split[part].select(DOCUMENT.names) for part in Part])
+        outputs = [load_table(path).select(DOCUMENT.names) for path in sorted(steps.glob("gated*/output.parquet"))]
+        documents = document_table(store, run=run)
+        everything = pa.concat_tables([human, stream.select(DOCUMENT.names), *outputs])
+        documents.append(everything.cast(DOCUMENT), skip_existing=True, wait_seconds=30)
+        documents.tag(f"run-{run}")
+        found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob("*/verdicts.parquet"))]
+        verdicts = pa.concat_tables(found).sort_by([(name, "ascending") for name in ("id", "arm", "generation", "stage")])
+        write_parquet(self.folder.path / "verdicts.parquet", verdicts)
+        ledger = Ledger(store, run=run)
+        ledger.record(verdicts)
+        ledger.table.tag(f"run-{run}")
+        rows = [row for generation in generations for row in generation.lineage]
+        events = pa.concat_tables([self._founders(world, stream), pa.Table.from_pylist(rows, schema=LINEAGE)])
+        lineage_table(store, run=run).append(events, skip_existing=True, wait_seconds=30)
+        metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
+        write_parquet(self.folder.path / "metrics.parquet", metrics)
+
+    def _node(self, *parts: object) -> str:
+        return "/".join(map(str, (self.folder.id, *parts)))
+
+    def _founders(self, world: World, stream: pa.Table) -> pa.Table:
+        run = self.folder.id
+        human = data_set_made(
+            self._node("human"), [], [], items=world.train.num_rows, tokens=world.budget, generation=0, arm="", run=run
+        )
+        events = [human]
+        counts = token_counts(stream)
+        names = np.asarray(stream["recipe"].to_pylist(), dtype=object)
+        for name in sorted(set(names.tolist())):
+            rows = names == name
+            place = {"items": int(rows.sum()), "tokens": int(counts[rows].sum()), "generation": 1, "arm": "", "run": run}
+            # A recipe's documents come from elsewhere: what they descend from is in their parents column.
+            events.append(data_set_made(self._node("stream", name), [], [], **place))
+        return pa.concat_tables(events)
+
+    def _regime_events(self, world: World, arm: str, generation: int, training: pa.Table) -> list[dict[str, Any]]:
+        inputs = {self._node("human"): 1.0}
+        sampled = []
+        if generation and arm != "human-only":
+            output = self._node(arm, generation, "output")
+            sampled = [self._sampled(arm, generation, output, training)]
+            inputs = {output: 1.0}
+        return [*sampled, *self._trained(arm, generation, inputs, training)]
+
+    def _gated_events(
+        self, world: World, arm: str, generation: int, training: pa.Table, state: GatedState
+    ) -> list[dict[str, Any]]:
+        counts = token_counts(training)
+        names = np.asarray([name or "" for name in training["recipe"].to_pylist()], dtype=object)
+        total = max(int(counts.sum()), 1)
+        inputs = {}
+        for name in sorted(set(names.tolist())):
+            own = name.startswith("own-output-")
+            node = self._node("human") if not name else self._node(*((arm, name) if own else ("stream", name)))
+            inputs[node] = float(counts[names == name].sum() / total)
+        sampled = []
+        if generation:
+            name = f"own-output-{generation}"
+            offered = state.gate.statuses.get(name)
+            event = data_set_sampled(
+                self._node(arm, name),
+                [self._node(arm, generation - 1, "model")],
+                [1.0],
+                items=offered.documents if offered else 0,
+                tokens=offered.tokens if offered else 0,
+                generation=generation,
+                arm=arm,
+                run=self.folder.id,
+            )
+            sampled = event.to_pylist()
+        return [*sampled, *self._trained(arm, generation, inputs, training)]
+
+    def _sampled(self, arm: str, generation: int, node: str, training: pa.Table) -> dict[str, Any]:
+        event = data_set_sampled(
+            node,
+            [self._node(arm, generation - 1, "model")],
+            [1.0],
+            items=training.num_rows,
+            tokens=int(token_counts(training).sum()),
+            generation=generation,
+            arm=arm,
+            run=self.folder.id,
+        )
+        return dict(event.to_pylist()[0])
+
+    def _trained(
+        self, arm: str, generation: int, inputs: dict[str, float], training: pa.Table
+    ) -> list[dict[str, Any]]:
+        counts = {"items": training.num_rows, "tokens": int(token_counts(training).sum())}
+        place = {"generation": generation, "arm": arm, "run": self.folder.id, **counts}
+        mixed = self._node(arm, generation, "training")
+        made = data_set_made(mixed, list(inputs), list(inputs.values()), **place)
+        trained = model_trained(self._node(arm, generation, "model"), [mixed], [1.0], **place)
+        return [*made.to_pylist(), *trained.to_pylist()]
+
+    def _result(
+        self,
+        world: World,
+        human: HumanInput,
+        stream: StreamInput,
+        split_warnings: Sequence[str],
+        gates: int,
+        generations: list[_Generation],
+        judged: _Judged,
+    ) -> RunResult:
+        kinds: dict[str, int] = {}
+        for reading in (human.reading, stream.reading):
+            for kind, count in reading.by_kind.items():
+                kinds[kind] = kinds.get(kind, 0) + count
+        return RunResult(
+            run=self.folder.id,
+            created=self.folder.created,
+            seconds=0.0,
+            seed=self.settings.seed,
+            corpus=human.facts,
+            stream_description=stream.description,
+            reading=ReadFacts(human.reading.read + stream.reading.read, human.reading.bad + stream.reading.bad, kinds),
+            warnings=(*human.warnings, *split_warnings, *stream.warnings, *self._panel_warnings(world)),
+            split=world.split.rows,
+            merged_groups=world.split.merged,
+            power=power_facts(world, gates),
+            generations=tuple(part.record for part in generations),
+            samples=tuple(sample for part in generations for sample in part.samples),
+            stream=tuple(judged.stream),
+            cards=tuple(judged.cards),
+            cards_without_parents=tuple(judged.cards_without_parents),
+            rounds=tuple(record for part in generations for record in part.rounds),
+            trainings_per_test=judged.trainings / max(judged.tests, 1),
+            settings=toml_text(self.settings.model_dump(exclude_none=True)),
+            versions={"headwater": __version__, "python": platform.python_version(), **_packages()},
+        )
+
+    def _panel_warnings(self, world: World) -> list[str]:
+        panel = world.split[Part.CERTIFICATION]
+        if panel.num_rows >= 500:  # noqa: PLR2004  (gate reference: honest but powerless below)
+            return []
+        return [
+            f"The certification panel has {panel.num_rows} documents. Below 500 the guarantee holds, but only large "
+            "gains can be shown: most useful recipes stay in quarantine."
+        ]
+
+
+_HUMAN_FACTS = tuple[CorpusFacts, ReadFacts, tuple[str, ...]]
+_STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
+
+
+def power_facts(world: World, gates: int) -> PowerFacts:
+    """Return what the certification panel of a world can see.
+
+    Args:
+        world: shared ground.
+        gates: how many gates share the error budget.
+    """
+    settings = world.settings.gate
+    certifier = world.gate(gates=gates, machine_share=1.0).certifier
+    units, clip = certifier.panel.n_units, certifier.clip
+    rule = Rule(settings.rule)
+    delta = settings.delta / gates
+    deviation = clip / settings.clip_multiple
+    first, tenth = Transcript().threshold(rule, delta), Transcript(9, 3).threshold(rule, delta)
+    effects = [detectable_effect(units, threshold, settings.clip_multiple) for threshold in (first, tenth)]
+    return PowerFacts(
+        units=units,
+        documents=certifier.panel.documents.num_rows,
+        clip=clip,
+        design_effect=world.design_effect(),
+        detectable_first=deviation * effects[0],
+        detectable_tenth=deviation * effects[1],
+        delta=settings.delta,
+        gates=gates,
+        rule=rule.value,
+    )
+
+
+def _packages() -> dict[str, str]:
+    return {name: version(name) for name in ("numpy", "numba", "scipy", "scikit-learn", "pyarrow")}
+
+
+def _without_parents(stream: pa.Table) -> pa.Table | None:
+    """Return the stream as if no document named its parents, or None where none does."""
+    if not any(stream["parents"].to_pylist()):
+        return None
+    at = stream.column_names.index("parents")
+    return stream.set_column(at, DOCUMENT.field("parents"), pa.array([[]] * stream.num_rows, pa.list_(pa.string())))
+
+
+def _part(stream: Checked, offered: pa.Table) -> Checked:
+    """Return the part of a checked stream that was offered."""
+    ids = set(offered["id"].to_pylist())
+    rows = np.array([key in ids for key in stream.documents["id"].to_pylist()], bool)
+    found = stream.findings
+    index = np.flatnonzero(rows)
+    return replace(
+        stream,
+        documents=stream.documents.filter(pa.array(rows)),
+        findings=replace(
+            found,
+            reasons=[found.reasons[i] for i in index],
+            stages=[found.stages[i] for i in index],
+            measured=found.measured[index],
+            thresholds=found.thresholds[index],
+        ),
+    )
+
+
+def _distinct(verdicts: pa.Table) -> pa.Table:
+    """Return verdicts once each: two batches of a round both report the recipes whose standing changed."""
+    rows = {(row["id"], row["arm"], row["generation"], row["stage"]): row for row in verdicts.to_pylist()}
+    return pa.Table.from_pylist([rows[key] for key in sorted(rows)], schema=VERDICT)
+
+
+def _rounds(arm: str, generation: int, spent: Any, state: GatedState) -> list[RoundRecord]:
+    return [
+        RoundRecord(
+            arm,
+            generation,
+            name,
+            int(spent.get(name, 0)),
+            status.verdict.value,
+            status.reason.value,
+            status.evidence.gain if status.evidence else None,
+        )
+        for name, status in sorted(state.gate.statuses.items())
+    ]
+
+
+def _plain(record: GenerationRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}

@@ -1,0 +1,90 @@
+"""Values of the loop on disk: JSON for what is small, Parquet for documents."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headwater.decide import Transcript
+from headwater.gate import GateState, RecipeStatus, SealedDecision
+from headwater.loop.arms import GatedState
+from headwater.store import write_parquet, write_text
+
+
+@cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def save(path: Path, value: Any, kind: Any) -> None:
+    """Write a dataclass, or a list of them, as JSON.
+
+    Args:
+        path: the file.
+        value: what to write.
+        kind: its type, such as ``list[StreamRecord]``.
+    """
+    write_text(path, _adapter(kind).dump_json(value, indent=1).decode() + "\n")
+
+
+def load(path: Path, kind: Any) -> Any:
+    """Return what ``save`` wrote; it is validated against the type."""
+    return _adapter(kind).validate_json(path.read_bytes())
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """The small part of a gated state."""
+
+    statuses: dict[str, RecipeStatus]
+    transcript: Transcript
+    sealed: tuple[SealedDecision, ...]
+    steering_tests: int
+    trainings: int
+    gains: dict[str, float]
+    taken: dict[str, int]
+
+
+def save_gated(folder: Path, state: GatedState) -> None:
+    """Write the state of a gated arm into a folder."""
+    gate = state.gate
+    memory = _Memory(
+        dict(gate.statuses),
+        gate.transcript,
+        gate.sealed,
+        gate.steering_tests,
+        gate.trainings,
+        dict(state.gains),
+        dict(state.taken),
+    )
+    save(folder / "state.json", memory, _Memory)
+    write_parquet(folder / "admitted.parquet", gate.admitted)
+    write_parquet(folder / "quarantine.parquet", gate.quarantine)
+
+
+def load_gated(folder: Path) -> GatedState:
+    """Return what ``save_gated`` wrote."""
+    memory: _Memory = load(folder / "state.json", _Memory)
+    return GatedState(
+        GateState(
+            memory.statuses,
+            load_table(folder / "admitted.parquet"),
+            load_table(folder / "quarantine.parquet"),
+            memory.transcript,
+            memory.sealed,
+            memory.steering_tests,
+            memory.trainings,
+        ),
+        memory.gains,
+        memory.taken,
+    )
+
+
+def load_table(path: Path) -> pa.Table:
+    """Return a Parquet file as a table, the metadata of its columns included."""
+    return pq.read_table(path)

@@ -1,0 +1,160 @@
+"""A project folder bound to the verbs: it runs a job, renders its report, then closes the manifest."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from headwater.config import Settings, commented_toml, load_settings
+from headwater.errors import StoreError
+from headwater.loop.inputs import Progress
+from headwater.loop.result import RunResult
+from headwater.loop.run import run_loop
+from headwater.loop.saved import load, load_table, save
+from headwater.report import render_report
+from headwater.schema import DOCUMENT
+from headwater.sources import write_documents
+from headwater.store import RunFolder, list_runs, resolve, write_text
+
+CONFIG = "headwater.toml"
+
+
+def _silent(done: int, total: int, what: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with settings, documents, verdicts, lineage and runs."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The project's settings file, which may not exist."""
+        return self.folder / CONFIG
+
+    def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
+        """Return the project's settings; see :func:`headwater.config.load_settings`."""
+        return load_settings(self.config, overrides)
+
+    def init(self) -> Path:
+        """Write a commented settings file and return its path.
+
+        Raises:
+            StoreError: there is one already.
+        """
+        if self.config.exists():
+            raise StoreError(f"{self.config} exists already. Edit it, or remove it first.")
+        write_text(self.config, commented_toml())
+        return self.config
+
+    def run(
+        self,
+        settings: Settings,
+        progress: Progress = _silent,
+        *,
+        run_id: str | None = None,
+        started: Callable[[RunFolder], None] = lambda folder: None,
+    ) -> RunResult:
+        """Carry out a new run, write its report and return its result.
+
+        Args:
+            settings: resolved settings.
+            progress: told what is being done.
+            run_id: name of the run; by default the time and a digest of the settings.
+            started: told the run's folder before any work is done.
+        """
+        folder = RunFolder.create(self.folder, settings.model_dump(exclude_none=True), run_id=run_id)
+        started(folder)
+        return self._finish(folder, settings, progress)
+
+    def resume(
+        self,
+        run: str,
+        progress: Progress = _silent,
+        *,
+        started: Callable[[RunFolder], None] = lambda folder: None,
+    ) -> RunResult:
+        """Go on with a run that was stopped; a finished one is returned as it is.
+
+        Args:
+            run: its id, the beginning of it, or ``latest``.
+            progress: told what is being done.
+            started: told the run's folder before any work is done.
+        """
+        folder = resolve(self.folder, run)
+        if (folder.path / "manifest.json").exists():
+            return self.result(folder.id)
+        started(folder)
+        return self._finish(folder, Settings.model_validate(folder.settings()), progress)
+
+    def result(self, run: str) -> RunResult:
+        """Return the result of a finished run.
+
+        Raises:
+            StoreError: there is no such run, or it is not finished.
+        """
+        folder = resolve(self.folder, run)
+        folder.manifest()
+        result: RunResult = load(folder.path / "result.json", RunResult)
+        return result
+
+    def runs(self) -> list[RunFolder]:
+        """Return the runs of the project, oldest first."""
+        return list_runs(self.folder)
+
+    def report(self, run: str) -> Path:
+        """Return the path of a run's report."""
+        return resolve(self.folder, run).path / "report.html"
+
+    def _finish(self, folder: RunFolder, settings: Settings, progress: Progress) -> RunResult:
+        with folder.working():
+            start = time.monotonic()
+            result = run_loop(folder, settings, progress)
+            admitted = self._export(folder)
+            if not settings.stream.paths:
+                self._examples(folder)
+            result = replace(result, seconds=round(time.monotonic() - start, 1))
+            save(folder.path / "result.json", result, RunResult)
+            write_text(folder.path / "report.html", render_report(result))
+            folder.finish(
+                {
+                    "versions": dict(result.versions),
+                    "seconds": result.seconds,
+                    "admitted_documents": admitted,
+                    "tags": {"documents": f"run-{folder.id}", "verdicts": f"run-{folder.id}"},
+                    "files": ["settings.toml", "metrics.parquet", "verdicts.parquet", "admitted.jsonl.zst",
+                              "result.json", "report.html"],
+                }
+            )  # fmt: skip
+        return result
+
+    def _export(self, folder: RunFolder) -> int:
+        """Write the documents the run admitted, sorted by id, and return their number."""
+        found = sorted((folder.path / "steps").glob("gated-stream-*/admitted.parquet"), key=_generation)
+        source = found[-1] if found else next((folder.path / "steps").glob("comparison-*/admitted.parquet"))
+        admitted = load_table(source).select(DOCUMENT.names).cast(DOCUMENT).sort_by("id")
+        write_documents(admitted, folder.path / "admitted.jsonl.zst")
+        return admitted.num_rows
+
+    def _examples(self, folder: RunFolder) -> None:
+        """Write a stream and a human reserve beside the project, so that the gate can be tried at once."""
+        stream = load_table(next((folder.path / "steps").glob("stream-*/documents.parquet")))
+        human = load_table(next((folder.path / "steps").glob("human-*/documents.parquet")))
+        used = {parent for parents in stream["parents"].to_pylist() for parent in parents}
+        unused = human.filter(pa.array([key not in used for key in human["id"].to_pylist()], pa.bool_()))
+        write_documents(stream.select(DOCUMENT.names).cast(DOCUMENT), self.folder / "example-stream.jsonl")
+        write_documents(unused, self.folder / "example-human.jsonl.zst")
+
+
+def _generation(path: Path) -> int:
+    return int(path.parent.name.split("-")[2])
+
+
+def open_project(folder: Path | str = ".") -> Project:
+    """Return the project in a folder, which need not hold anything yet."""
+    return Project(Path(folder))
