@@ -14,10 +14,11 @@ from headwater.loop.inputs import Progress
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
 from headwater.loop.saved import load, load_table, save
-from headwater.report import render_report
+from headwater.loop.stream_gate import GateResult, judge_files
+from headwater.report import render_gate_report, render_report
 from headwater.schema import DOCUMENT
 from headwater.sources import write_documents
-from headwater.store import RunFolder, list_runs, resolve, write_text
+from headwater.store import RunFolder, list_runs, resolve, write_parquet, write_text
 
 CONFIG = "headwater.toml"
 
@@ -71,6 +72,37 @@ class Project:
         folder = RunFolder.create(self.folder, settings.model_dump(exclude_none=True), run_id=run_id)
         started(folder)
         return self._finish(folder, settings, progress)
+
+    def gate(
+        self,
+        settings: Settings,
+        progress: Progress = _silent,
+        *,
+        rejects: Path = Path("rejects.jsonl"),
+        out: Path | None = None,
+        report: Path | None = None,
+        reveal: bool = True,
+    ) -> GateResult:
+        """Judge a stream against a human reserve, both read from files, and return the result.
+
+        Beside the admitted documents a Parquet file holds the verdict on every document and recipe.
+
+        Args:
+            settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files.
+            progress: told what is being done.
+            rejects: where rows that could not be used are kept.
+            out: where to write the admitted documents; its suffix says the format.
+            report: where to write a report.
+            reveal: show the numbers of the certification panel. Leave them sealed when the panel is used again on
+                documents that could depend on them.
+        """
+        result, admitted, verdicts = judge_files(settings, progress, rejects, reveal=reveal)
+        if out is not None:
+            write_documents(admitted, out)
+            write_parquet(out.with_name(f"{out.name}.verdicts.parquet"), verdicts)
+        if report is not None:
+            write_text(report, render_gate_report(result))
+        return result
 
     def resume(
         self,

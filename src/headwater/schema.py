@@ -48,6 +48,7 @@ class Reason(StrEnum):
     USEFUL = "useful"
     PROVEN_HARMFUL = "proven_harmful"
     UNDECIDED = "undecided"
+    NO_GAIN = "no_gain"
     TOO_SMALL = "too_small"
     SLICE_HARMED = "slice_harmed"
     SHARE_CAP = "share_cap"
@@ -70,6 +71,7 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.USEFUL: "training on it measurably lowers the loss on sealed human documents",
     Reason.PROVEN_HARMFUL: "training on it measurably raises the loss on human documents",
     Reason.UNDECIDED: "the evidence neither proves it useful nor harmful",
+    Reason.NO_GAIN: "even the upper bound of its gain is not positive, so it is not tested any further",
     Reason.TOO_SMALL: "it has too few tokens for one test",
     Reason.SLICE_HARMED: "it helps on average but hurts a slice of the human documents",
     Reason.SHARE_CAP: "the machine-made share of the mix is at its cap",

@@ -190,9 +190,11 @@ def gate(
             "stream.recipe": recipe,
             "stream.parents": parents,
             "gate.delta": delta,
-            "gate.rule": rule or "plain",
+            "gate.rule": rule,
         }
     )
+    if "rule" not in settings.gate.model_fields_set:  # a fixed stream judged once needs no more
+        settings = settings.model_copy(update={"gate": settings.gate.model_copy(update={"rule": "plain"})})
     if dry_run:
         _print_plan(settings, project, as_json=as_json)
         return
@@ -271,9 +273,9 @@ def resume(
 @app.command(hidden=True)
 def warm() -> None:
     """Compile and cache the numeric kernels, so that the first run does not have to."""
-    from headwater.text import warm as warm_text
+    from headwater.models import warm as warm_models
 
-    warm_text()
+    warm_models()
 
 
 def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool) -> None:

@@ -1,54 +1,51 @@
-"""Cutting documents into blocks of about 200 words, the unit in which overlap is judged.
+"""Documents in blocks of 200 words, the unit in which overlap is judged.
 
 A short passage copied into a long document disappears in the document's average; in its block it does not.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.text import GramIndex, HashedWords, gram_hashes
+
 BLOCK_WORDS = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Blocks:
-    """Blocks of a list of documents."""
+    """The 8-word sequences of documents, cut into blocks; sequence i of a document begins at its word i."""
 
-    texts: list[str]
-    """Text of each block."""
+    grams: NDArray[np.uint64]
+    """Hashes of all sequences, document after document."""
+    starts: NDArray[np.int64]
+    """Where each block begins among the sequences, and where the last one ends."""
     owner: NDArray[np.int64]
     """Index of the document each block is part of, ascending."""
 
-    def worst(self, values: NDArray[np.float64], documents: int) -> NDArray[np.float64]:
-        """Return the largest block value of each document (0 for a document without blocks)."""
+    def shares(self, index: GramIndex) -> NDArray[np.float64]:
+        """Return the share of each block's sequences that an index holds, in [0, 1]."""
+        running = np.concatenate([[0], np.cumsum(index.holds(self.grams))])
+        return np.diff(running[self.starts]) / np.maximum(np.diff(self.starts), 1)
+
+    def worst(self, shares: NDArray[np.float64], documents: int) -> NDArray[np.float64]:
+        """Return the largest block value of each document; 0 for a document without words."""
         result = np.zeros(documents)
-        np.maximum.at(result, self.owner, values)
+        np.maximum.at(result, self.owner, shares)
         return result
 
 
-def blocks_of(texts: Sequence[str], words: int = BLOCK_WORDS) -> Blocks:
-    """Return blocks of at most ``words`` white-space separated words.
+def blocks_of(words: HashedWords, size: int = BLOCK_WORDS) -> Blocks:
+    """Return the blocks of documents; a rest shorter than half a block joins the block before it.
 
-    A rest shorter than half a block joins the block before it. Text without spaces is cut by characters, six for a
-    word, so that it cannot hide in one endless block.
+    Args:
+        words: the documents' hashed words. In scripts without spaces a character is a word.
+        size: words per block.
     """
-    pieces: list[str] = []
-    owner: list[int] = []
-    for index, text in enumerate(texts):
-        parts = text.split()
-        unspaced = len(parts) * 40 < len(text)
-        if unspaced:
-            size, whole, joint = words * 6, list(text), ""
-        else:
-            size, whole, joint = words, parts, " "
-        if len(whole) <= size * 3 // 2:
-            pieces.append(text)
-            owner.append(index)
-            continue
-        cuts = list(range(0, len(whole) - size // 2, size)) + [len(whole)]
-        for start, stop in zip(cuts, cuts[1:], strict=False):
-            pieces.append(joint.join(whole[start:stop]))
-            owner.append(index)
-    return Blocks(pieces, np.asarray(owner, np.int64))
+    grams, offsets = gram_hashes(words)
+    lengths = np.diff(offsets)
+    blocks = np.where(lengths == 0, 0, np.maximum((lengths + size // 2) // size, 1))
+    owner = np.repeat(np.arange(len(lengths)), blocks)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(blocks) - blocks, blocks)
+    return Blocks(grams, np.concatenate([offsets[owner] + within * size, offsets[-1:]]), owner)

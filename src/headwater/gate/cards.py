@@ -146,7 +146,7 @@ def _would_change(status: RecipeStatus) -> str:
     if status.reason is Reason.TOO_SMALL:
         missing = (status.threshold or 0) - (status.measured or 0)
         return f"{missing:,.0f} more tokens that pass the hard checks, then one test."
-    if status.reason in {Reason.PROVEN_HARMFUL, Reason.REVOKED}:
+    if status.reason in {Reason.PROVEN_HARMFUL, Reason.REVOKED, Reason.NO_GAIN}:
         return "Nothing but another recipe: a changed generator, prompt or decoding is judged anew."
     if status.stage is Stage.PROVENANCE:
         return "Make it from documents that are in no panel. There is no appeal through utility."

@@ -1,6 +1,6 @@
 """Documents a stream holds more than once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.schema import Reason, Stage, content_id
-from headwater.text.minhash import near_duplicates
+from headwater.text import HashedWords, near_duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,20 @@ class Duplicate:
         return np.array([key in self.repeats for key in documents["id"].to_pylist()], np.float64)
 
 
-def duplicate_checks(stream: pa.Table) -> tuple[Duplicate, Duplicate]:
-    """Return the checks for exact and for near copies (Jaccard similarity of 5-word shingles at least 0.8)."""
+def duplicate_checks(stream: pa.Table, words: HashedWords | None = None) -> tuple[Duplicate, Duplicate]:
+    """Return the checks for exact and for near copies (Jaccard similarity of 5-word shingles at least 0.8).
+
+    Args:
+        stream: all documents of the stream.
+        words: the documents' hashed words, where they are at hand.
+    """
     ids, texts = stream["id"].to_pylist(), stream["text"].to_pylist()
-    exact = _repeats(ids, texts, lambda kept: _first_seen([content_id(text) for text in kept]))
-    near = _repeats(ids, texts, near_duplicates)
+    exact = _repeats(ids, _first_seen([content_id(text) for text in texts]))
+    near = _repeats(ids, near_duplicates(texts, words=words))
     return Duplicate(exact, Reason.EXACT_DUPLICATE), Duplicate(near - exact, Reason.NEAR_DUPLICATE)
 
 
-def _repeats(
-    ids: Sequence[str], texts: Sequence[str], first_of: Callable[[Sequence[str]], NDArray[np.int64]]
-) -> frozenset[str]:
-    first = first_of(texts)
+def _repeats(ids: Sequence[str], first: NDArray[np.int64]) -> frozenset[str]:
     return frozenset(key for i, key in enumerate(ids) if first[i] != i)
 
 

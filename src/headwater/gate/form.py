@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.schema import Reason, Stage
-from headwater.text.words import split_words
+from headwater.text import HashedWords, gram_hashes, word_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class TooShort:
 
     def measure(self, documents: pa.Table) -> NDArray[np.float64]:
         """Return minus the number of words."""
-        return -np.array([len(split_words(text)) for text in documents["text"].to_pylist()], np.float64)
+        return -np.diff(word_hashes(documents["text"].to_pylist()).offsets).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,11 @@ class NotText:
 
 
 def _symbol_share(text: str) -> float:
-    visible = [character for character in text if not character.isspace()]
-    # Combining marks are letters' companions in many scripts (Thai, Hindi), not symbols.
-    letters = sum(character.isalnum() or unicodedata.category(character)[0] == "M" for character in visible)
+    visible = "".join(text.split())
+    letters = sum(map(str.isalnum, visible))
+    if not visible.isascii():
+        # Combining marks are letters' companions in many scripts (Thai, Hindi), not symbols.
+        letters += sum(unicodedata.category(character)[0] == "M" for character in visible if character > "\x7f")
     return 1 - letters / len(visible) if visible else 1.0
 
 
@@ -88,9 +90,14 @@ class Repetitive:
 
     def measure(self, documents: pa.Table) -> NDArray[np.float64]:
         """Return the share of 4-word sequences that occurred before in the same document, in [0, 1)."""
-        return np.array([_repeated_share(split_words(text)) for text in documents["text"].to_pylist()], np.float64)
+        return repeated_shares(word_hashes(documents["text"].to_pylist()))
 
 
-def _repeated_share(words: Sequence[str], n: int = 4) -> float:
-    grams = list(zip(*(words[i:] for i in range(n)), strict=False))
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+def repeated_shares(words: HashedWords, n: int = 4) -> NDArray[np.float64]:
+    """Return the share of each document's ``n``-word sequences that occurred before in the same document, in [0, 1)."""
+    grams, offsets = gram_hashes(words, n)
+    counts = np.diff(offsets)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((grams, owner))
+    again = (grams[order][1:] == grams[order][:-1]) & (owner[order][1:] == owner[order][:-1])
+    return np.bincount(owner[order][1:][again], minlength=len(counts)) / np.maximum(counts, 1)

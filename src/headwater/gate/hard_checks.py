@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from headwater.config import GateSettings
+from headwater.gate.blocks import blocks_of
 from headwater.gate.checks import Check, Findings, run_checks
 from headwater.gate.duplicates import duplicate_checks
-from headwater.gate.form import NotText, Repetitive, TooShort, Truncated, endings_are_a_rule
+from headwater.gate.form import NotText, Repetitive, TooShort, Truncated, endings_are_a_rule, repeated_shares
 from headwater.gate.overlap import RECIPE_SHARE, Overlap, panel_overlap, training_overlap
 from headwater.gate.provenance import PanelDescendant, PanelDocument, Sealed
 from headwater.schema import Reason, Stage
-from headwater.text.overlap import GramIndex
+from headwater.text import GramIndex, word_hashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,11 @@ class HardChecks:
     panels: Overlap
     training: Overlap
     sealed: Sealed
-    form: tuple[Check, ...]
+    truncation: bool
+    """Whether a document that stops in mid-sentence was cut off: only where human documents practically never do."""
+    settings: GateSettings
+    extra: tuple[Check, ...] = ()
+    """Further checks of the user's own, applied last."""
 
     @classmethod
     def against(
@@ -75,15 +81,14 @@ class HardChecks:
             extra: further checks of the user's own, applied last.
         """
         texts = train["text"].to_pylist()
-        form: list[Check] = [TooShort(settings.least_words), NotText(), Repetitive()]
-        if endings_are_a_rule(texts):
-            form.append(Truncated())
         held_out = [text for panel in panels for text in panel["text"].to_pylist()]
         return cls(
             panel_overlap(GramIndex.from_texts(held_out)),
             training_overlap(GramIndex.from_texts(texts)),
             Sealed.of(panels),
-            (*form, *extra),
+            endings_are_a_rule(texts),
+            settings,
+            tuple(extra),
         )
 
     def apply(self, stream: pa.Table) -> Checked:
@@ -93,19 +98,30 @@ class HardChecks:
         documents are panel documents or descend from them. Barring comes before any measurement of utility, because a
         leak makes a recipe look three to eight times as useful as it is.
         """
-        provenance: list[Check] = [PanelDocument(self.sealed), PanelDescendant(self.sealed)]
-        findings = run_checks(
-            stream, [*provenance, *self.form, *duplicate_checks(stream), self.panels, self.training]
-        )
+        words = word_hashes(stream["text"].to_pylist())
+        blocks = blocks_of(words)
+        too_short = TooShort(self.settings.least_words)
+        shares = {check.reason: blocks.shares(check.index) for check in (self.panels, self.training)}
+        checks: list[Check] = [
+            PanelDocument(self.sealed),
+            PanelDescendant(self.sealed),
+            _Known.of(too_short, stream, -np.diff(words.offsets).astype(np.float64)),
+            NotText(),
+            _Known.of(Repetitive(), stream, repeated_shares(words)),
+            *([Truncated()] if self.truncation else []),
+            *duplicate_checks(stream, words),
+            *(_Known.of(check, stream, blocks.worst(shares[check.reason], stream.num_rows)) for check in self._overlap),
+            *self.extra,
+        ]
+        findings = run_checks(stream, checks)
         bars, overlaps = {}, {}
         origin = np.array([stage is Stage.PROVENANCE for stage in findings.stages], bool)
         names = np.asarray(stream["recipe"].to_pylist(), dtype=object)
         for name in pc.unique(stream["recipe"]).to_pylist():
             rows = np.flatnonzero(names == name)
-            documents = stream.take(pa.array(rows))
-            shares = {check.reason: check.block_shares(documents) for check in (self.panels, self.training)}
+            inside = np.isin(blocks.owner, rows)
             overlaps[name] = RecipeOverlap(
-                float(shares[self.panels.reason].mean()), float(shares[self.training.reason].mean())
+                *(float(shares[check.reason][inside].mean()) if inside.any() else 0.0 for check in self._overlap)
             )
             barred = float(origin[rows].mean())
             if barred >= RECIPE_SHARE:
@@ -113,9 +129,32 @@ class HardChecks:
                 worst = max(set(reasons), key=reasons.count) or Reason.DESCENDS_FROM_PANEL
                 bars[name] = Bar(Stage.PROVENANCE, worst, barred)
                 continue
-            for check in (self.panels, self.training):
-                failing = float(np.mean(shares[check.reason] > check.threshold))
+            for check in self._overlap:
+                failing = float(np.mean(shares[check.reason][inside] > check.threshold)) if inside.any() else 0.0
                 if failing >= RECIPE_SHARE:
                     bars[name] = Bar(Stage.CHECKS, check.reason, failing)
                     break
         return Checked(stream, findings, bars, overlaps)
+
+    @property
+    def _overlap(self) -> tuple[Overlap, Overlap]:
+        return self.panels, self.training
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A check whose values were computed for the stream as a whole."""
+
+    values: Mapping[str, float]
+    reason: Reason
+    stage: Stage
+    threshold: float
+
+    @classmethod
+    def of(cls, check: Check, stream: pa.Table, values: NDArray[np.float64]) -> "_Known":
+        ids = stream["id"].to_pylist()
+        return cls(dict(zip(ids, values.tolist(), strict=True)), check.reason, check.stage, check.threshold)
+
+    def measure(self, documents: pa.Table) -> NDArray[np.float64]:
+        """Return the value of each document."""
+        return np.array([self.values[key] for key in documents["id"].to_pylist()], np.float64)

@@ -196,7 +196,10 @@ class Gate:
                 return _quarantined(state, status, new)
             if evidence.gain <= 0:
                 # Not shown to the certification panel: a decision there costs power for every later one.
-                status = replace(status, stopped=evidence.upper < 0 or status.tests >= self.settings.max_tests)
+                if evidence.upper <= 0:
+                    status = replace(status, stopped=True, reason=Reason.NO_GAIN, measured=evidence.upper)
+                elif status.tests >= self.settings.max_tests:
+                    status = replace(status, stopped=True)
                 return _quarantined(state, status, new)
         else:
             losses = pair.losses(state.admitted, pool)

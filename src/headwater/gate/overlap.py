@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from headwater.gate.blocks import blocks_of
 from headwater.schema import Reason, Stage
-from headwater.text.overlap import GramIndex
+from headwater.text import GramIndex, word_hashes
 
 PANEL_SHARE = 0.30
 TRAINING_SHARE = 0.50
@@ -34,12 +34,8 @@ class Overlap:
 
     def measure(self, documents: pa.Table) -> NDArray[np.float64]:
         """Return the largest share among the blocks of each document, in [0, 1]."""
-        blocks = blocks_of(documents["text"].to_pylist())
-        return blocks.worst(self.index.share(blocks.texts), documents.num_rows)
-
-    def block_shares(self, documents: pa.Table) -> NDArray[np.float64]:
-        """Return the share of every block of the documents, in [0, 1]."""
-        return self.index.share(blocks_of(documents["text"].to_pylist()).texts)
+        blocks = blocks_of(word_hashes(documents["text"].to_pylist()))
+        return blocks.worst(blocks.shares(self.index), documents.num_rows)
 
 
 def panel_overlap(index: GramIndex) -> Overlap:

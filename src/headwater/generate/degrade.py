@@ -15,8 +15,9 @@ _SPACES = re.compile(r"(\s+)")
 
 
 def _shuffle(text: str, rng: np.random.Generator) -> str:
-    words = text.split()
-    return " ".join(words[i] for i in rng.permutation(len(words)))
+    """Put the words in random order; the last one keeps the full stop, so that the form does not give it away."""
+    words = text.rstrip(". \n").split()
+    return " ".join(words[i] for i in rng.permutation(len(words))) + "."
 
 
 def _edit_lightly(text: str, rng: np.random.Generator) -> str:

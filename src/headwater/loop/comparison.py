@@ -63,23 +63,30 @@ def compare(world: World, stream: Checked, judged: GateState, ceiling: pa.Table 
     chosen["headwater"] = judged.admitted
     if ceiling is not None:
         chosen["ceiling"] = world.encode(ceiling)
-    without = _losses(world, world.train.slice(0, 0))
-    good = set(judged.admitted["recipe"].to_pylist())
-    records = []
-    for arm, documents in chosen.items():
-        gains = world.final.gains(without, _losses(world, documents))
-        counts = token_counts(documents)
-        other = np.array([recipe not in good for recipe in documents["recipe"].to_pylist()], bool)
-        records.append(
-            StreamRecord(
-                arm,
-                float(gains.mean()),
-                float(gains.std(ddof=1) / np.sqrt(len(gains))),
-                int(counts.sum()),
-                float(counts[other].sum() / max(int(counts.sum()), 1)) if arm != "ceiling" else 0.0,
-            )
-        )
-    return records
+    good = frozenset(judged.admitted["recipe"].to_pylist())
+    return [gain_of(world, arm, documents, good if arm != "ceiling" else None) for arm, documents in chosen.items()]
+
+
+def gain_of(world: World, arm: str, documents: pa.Table, good: frozenset[str] | None = None) -> StreamRecord:
+    """Return what training on the human documents and some more does on the final panel.
+
+    Args:
+        world: shared ground.
+        arm: name for the record.
+        documents: encoded documents beside the human ones.
+        good: recipes that count as good; None counts all.
+    """
+    gains = world.final.gains(_losses(world, world.train.slice(0, 0)), _losses(world, documents))
+    counts = token_counts(documents)
+    other = np.array([good is not None and recipe not in good for recipe in documents["recipe"].to_pylist()], bool)
+    total = int(counts.sum())
+    return StreamRecord(
+        arm,
+        float(gains.mean()),
+        float(gains.std(ddof=1) / np.sqrt(len(gains))),
+        total,
+        float(counts[other].sum() / max(total, 1)),
+    )
 
 
 def selections(world: World) -> tuple[Selection, ...]:

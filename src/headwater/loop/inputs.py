@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.config import Settings
-from headwater.errors import InputError
+from headwater.errors import InputError, NotEnoughData
+from headwater.gate import Part, Split, split_by_group
 from headwater.loop.result import CorpusFacts, ReadFacts
 from headwater.schema import Origin
 from headwater.sources import Columns, ReadReport, RejectLog, collect_documentation, expand_paths, read_documents
@@ -124,6 +125,35 @@ def read_stream(settings: Settings, rejects: Path) -> StreamInput:
             "are then found by overlap only, and a leak reworded by a language model is not found at all."
         )
     return StreamInput(table, ", ".join(settings.stream.paths), _read_facts(stream.report), tuple(warnings))
+
+
+def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
+    """Return the split of the human documents and what is to be said about it.
+
+    Where the stream is given, nothing has to be rewritten, and the share for sources goes to training. Where there are
+    too few groups for a steering panel, the split has none.
+
+    Raises:
+        NotEnoughData: there are too few groups even so; the message says how many are needed.
+    """
+    shares = {part: getattr(settings.split, part.value) for part in Part}
+    if settings.stream.paths:
+        shares[Part.TRAIN] += shares.pop(Part.SOURCES)
+    seed = [settings.seed, 1]
+    try:
+        return split_by_group(human, shares, np.random.default_rng(seed)), []
+    except NotEnoughData:
+        try:
+            smaller = {part: share for part, share in shares.items() if part is not Part.STEERING}
+            split = split_by_group(human, smaller, np.random.default_rng(seed))
+        except NotEnoughData:
+            split = None
+        if split is None:
+            raise
+    return split, [
+        "There are too few human groups for a steering panel. The gate goes on without feedback: recipes share the "
+        "budget evenly, and nothing can be proven harmful."
+    ]
 
 
 def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, int]:

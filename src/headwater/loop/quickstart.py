@@ -23,6 +23,9 @@ from headwater.loop.regimes import draw
 from headwater.loop.world import World
 
 GENERATIONS_TO_COLLAPSE = 6
+OWN_SHARE = 3
+"""Size of the model's own output and of the collapsed output, in multiples of one rewriting recipe: a little more than
+half of a dirty stream is then self-generated, as in the mixed streams the gate was measured on."""
 
 
 def make_stream(world: World) -> pa.Table:
@@ -41,11 +44,11 @@ def make_stream(world: World) -> pa.Table:
     for recipe, parents in spoiled:
         batches.append(recipe.make(draw(parents, size, token_counts, rng), rng))
     model = world.learner.fit(world.train, rng)
-    batches.append(own_output(model, size, rng, name="own-output", generation=1))
+    batches.append(own_output(model, OWN_SHARE * size, rng, name="own-output", generation=1))
     for _ in range(GENERATIONS_TO_COLLAPSE):
         model = world.learner.fit(model.sample_tokens(world.budget, rng), rng)
     batches.append(
-        own_output(model, size, rng, name="collapsed-output", generation=GENERATIONS_TO_COLLAPSE + 1)
+        own_output(model, OWN_SHARE * size, rng, name="collapsed-output", generation=GENERATIONS_TO_COLLAPSE + 1)
     )
     stream = pa.concat_tables([world.encode(batch) for batch in batches])
     return stream.take(pa.array(rng.permutation(stream.num_rows)))

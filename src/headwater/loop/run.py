@@ -5,38 +5,33 @@ and the folder appears only when it is complete. A killed run that is resumed th
 with the same bytes as one that was never stopped: every step draws from its own source of randomness.
 """
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from headwater import __version__
 from headwater.config import Settings
-from headwater.decide import Rule, Transcript, detectable_effect
-from headwater.errors import NotEnoughData
 from headwater.gate import (
     Card,
     Checked,
     HardChecks,
     Part,
-    Split,
     cards,
-    split_by_group,
     token_counts,
     verdict_rows,
 )
 from headwater.lineage.events import data_set_made, data_set_sampled, model_trained
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
-from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream
+from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream, split_human
+from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.quickstart import make_stream
-from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts, RoundRecord, RunResult
+from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.saved import load, load_gated, load_table, save, save_gated
+from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
 from headwater.schema import DOCUMENT, LINEAGE, VERDICT, digest
@@ -49,6 +44,7 @@ from headwater.store import (
     seal,
     toml_text,
     write_parquet,
+    write_text,
 )
 
 STREAM_ARM = "stream"
@@ -97,14 +93,14 @@ class _Run:
         self.settings = settings
         self._progress = progress
         inputs = [fingerprint(paths) if paths else "" for paths in (settings.human.paths, settings.stream.paths)]
-        self._key = digest([__version__, settings.model_dump(), inputs, _packages()])
+        self._key = digest([settings.model_dump(), inputs, used_versions()])
         self._done = 0
         loop = settings.loop
         self._total = 5 + len(loop.arms) * (loop.generations + 1)
 
     def carry_out(self) -> RunResult:
         human = self._human()
-        split, split_warnings = self._split(human.table)
+        split, split_warnings = split_human(human.table, self.settings)
         world = World.on(split, self.settings)
         self._seal(world)
         stream = self._stream(world)
@@ -140,27 +136,6 @@ class _Run:
         path = self._step("human", produce)
         facts, reading, warnings = load(path / "facts.json", _HUMAN_FACTS)
         return HumanInput(load_table(path / "documents.parquet"), facts, reading, tuple(warnings))
-
-    def _split(self, human: pa.Table) -> tuple[Split, list[str]]:
-        """Return the split; where there are too few groups for a steering panel, one without."""
-        shares = {part: getattr(self.settings.split, part.value) for part in Part}
-        if self.settings.stream.paths:  # the stream is given, so nothing has to be rewritten
-            shares[Part.TRAIN] += shares.pop(Part.SOURCES)
-        seed = [self.settings.seed, 1]
-        try:
-            return split_by_group(human, shares, np.random.default_rng(seed)), []
-        except NotEnoughData:
-            if not shares.get(Part.STEERING):
-                raise
-        try:
-            smaller = {**shares, Part.STEERING: 0.0}
-            split = split_by_group(human, smaller, np.random.default_rng(seed))
-        except NotEnoughData:
-            return split_by_group(human, shares, np.random.default_rng(seed)), []  # says what the full split needs
-        return split, [
-            "There are too few human groups for a steering panel. The run goes on without feedback: recipes share the "
-            "budget evenly, and nothing can be proven harmful."
-        ]
 
     def _seal(self, world: World) -> None:
         panels = {
@@ -334,6 +309,10 @@ class _Run:
         rows = [row for generation in generations for row in generation.lineage]
         events = pa.concat_tables([self._founders(world, stream), pa.Table.from_pylist(rows, schema=LINEAGE)])
         lineage_table(store, run=run).append(events, skip_existing=True, wait_seconds=30)
+        for number, rejects in enumerate(sorted(steps.glob("*/rejects.jsonl"))):
+            text = rejects.read_text("utf-8")
+            earlier = (self.folder.path / "rejects.jsonl").read_text("utf-8") if number else ""
+            write_text(self.folder.path / "rejects.jsonl", earlier + text)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
 
@@ -437,7 +416,7 @@ class _Run:
             corpus=human.facts,
             stream_description=stream.description,
             reading=ReadFacts(human.reading.read + stream.reading.read, human.reading.bad + stream.reading.bad, kinds),
-            warnings=(*human.warnings, *split_warnings, *stream.warnings, *self._panel_warnings(world)),
+            warnings=(*human.warnings, *split_warnings, *stream.warnings, *panel_warnings(world)),
             split=world.split.rows,
             merged_groups=world.split.merged,
             power=power_facts(world, gates),
@@ -449,53 +428,12 @@ class _Run:
             rounds=tuple(record for part in generations for record in part.rounds),
             trainings_per_test=judged.trainings / max(judged.tests, 1),
             settings=toml_text(self.settings.model_dump(exclude_none=True)),
-            versions={"headwater": __version__, "python": platform.python_version(), **_packages()},
+            versions=used_versions(),
         )
-
-    def _panel_warnings(self, world: World) -> list[str]:
-        panel = world.split[Part.CERTIFICATION]
-        if panel.num_rows >= 500:  # noqa: PLR2004  (gate reference: honest but powerless below)
-            return []
-        return [
-            f"The certification panel has {panel.num_rows} documents. Below 500 the guarantee holds, but only large "
-            "gains can be shown: most useful recipes stay in quarantine."
-        ]
 
 
 _HUMAN_FACTS = tuple[CorpusFacts, ReadFacts, tuple[str, ...]]
 _STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
-
-
-def power_facts(world: World, gates: int) -> PowerFacts:
-    """Return what the certification panel of a world can see.
-
-    Args:
-        world: shared ground.
-        gates: how many gates share the error budget.
-    """
-    settings = world.settings.gate
-    certifier = world.gate(gates=gates, machine_share=1.0).certifier
-    units, clip = certifier.panel.n_units, certifier.clip
-    rule = Rule(settings.rule)
-    delta = settings.delta / gates
-    deviation = clip / settings.clip_multiple
-    first, tenth = Transcript().threshold(rule, delta), Transcript(9, 3).threshold(rule, delta)
-    effects = [detectable_effect(units, threshold, settings.clip_multiple) for threshold in (first, tenth)]
-    return PowerFacts(
-        units=units,
-        documents=certifier.panel.documents.num_rows,
-        clip=clip,
-        design_effect=world.design_effect(),
-        detectable_first=deviation * effects[0],
-        detectable_tenth=deviation * effects[1],
-        delta=settings.delta,
-        gates=gates,
-        rule=rule.value,
-    )
-
-
-def _packages() -> dict[str, str]:
-    return {name: version(name) for name in ("numpy", "numba", "scipy", "scikit-learn", "pyarrow")}
 
 
 def _without_parents(stream: pa.Table) -> pa.Table | None:

@@ -10,7 +10,7 @@ from headwater.errors import ConfigError, InputError, NotEnoughData
 from headwater.models.learner import Losses
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CategoricalModel:
     """A distribution over the types 0 .. size - 1."""
 

@@ -66,15 +66,16 @@ class _Trie(NamedTuple):
     """Context at the beginning of a document."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NgramModel:
     """A fitted n-gram model over a closed vocabulary.
 
     Every document begins after order - 1 symbols "beginning of document", which are never predicted, and ends with the
     end token, which is.
 
-    Memory: 24 bytes per distinct n-gram of the top length and 36 per shorter one; for English text at order 3 about
-    45 bytes per token of training text (less for larger texts).
+    Memory: 24 bytes per distinct n-gram of the top length and 36 per shorter one. On 1.5 million words of English
+    novels that is 6, 24, 52 and 85 bytes per token of training text at orders 2, 3, 4 and 5; fitting takes about 90
+    bytes per token at order 3 while it lasts.
     """
 
     vocabulary: Vocabulary

@@ -2,7 +2,7 @@
 
 from headwater.text.kernels import warm
 from headwater.text.minhash import near_duplicates
-from headwater.text.overlap import GramIndex, gram_hashes
+from headwater.text.overlap import GramIndex, HashedWords, gram_hashes, word_hashes
 from headwater.text.vocabulary import (
     END,
     UNKNOWN,
@@ -20,6 +20,7 @@ __all__ = [
     "UNKNOWN",
     "Encoded",
     "GramIndex",
+    "HashedWords",
     "Vocabulary",
     "encode_table",
     "gram_hashes",
@@ -30,4 +31,5 @@ __all__ = [
     "token_arrays",
     "token_columns",
     "warm",
+    "word_hashes",
 ]

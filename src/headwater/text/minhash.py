@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.text.overlap import gram_hashes, stable_hash
+from headwater.text.overlap import HashedWords, gram_hashes, stable_hash, word_hashes
 
 
 def near_duplicates(
@@ -23,6 +23,7 @@ def near_duplicates(
     bands: int = 14,
     rows: int = 8,
     seed: int = 0,
+    words: HashedWords | None = None,
 ) -> NDArray[np.int64]:
     """Return, for each text, the index of the earliest kept text it is a near copy of: its own where it is kept.
 
@@ -39,11 +40,12 @@ def near_duplicates(
         bands: bands of values; more find more pairs below the threshold.
         rows: values per band; more make candidates rarer.
         seed: chooses the hash functions.
+        words: the texts' hashed words, where they are at hand.
 
     Returns:
         Shape (len(texts),), int64; ``result[i] <= i`` and ``result[result[i]] == result[i]``.
     """
-    shingles, offsets = _shingle_sets(texts, shingle)
+    shingles, offsets = _shingle_sets(texts, words or word_hashes(texts), shingle)
     rng = np.random.default_rng(seed)
     count = bands * rows
     multipliers = rng.integers(0, 2**64, count, dtype=np.uint64) | np.uint64(1)
@@ -58,9 +60,11 @@ def near_duplicates(
     return _keep_earliest(shingles, offsets, buckets, n_buckets, threshold)
 
 
-def _shingle_sets(texts: Sequence[str | None], shingle: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def _shingle_sets(
+    texts: Sequence[str | None], words: HashedWords, shingle: int
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return the sorted distinct shingle hashes of every text; a text without words has one, of its characters."""
-    hashes, offsets = gram_hashes(texts, shingle)
+    hashes, offsets = gram_hashes(words, shingle)
     lengths = np.diff(offsets)
     wordless = np.flatnonzero(lengths == 0)
     whole = [stable_hash(texts[row] or "") for row in wordless.tolist()]

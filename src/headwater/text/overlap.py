@@ -24,43 +24,60 @@ def stable_hash(text: str) -> int:
 
 
 class _WordHashes(dict[str, int]):
-    """Word to 64-bit hash, computed once per word."""
+    """Word to 64-bit hash, computed once per word and process; emptied when it has grown too large."""
 
     def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_WORDS:
+            self.clear()
         value = self[word] = stable_hash(word)
         return value
 
 
-def word_hashes(texts: Iterable[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Return a hash of every word of the texts, and where each text begins (one entry more than there are texts)."""
-    hash_of = _WordHashes().__getitem__
+_MOST_WORDS = 1_000_000  # about 130 MB
+_hash_of = _WordHashes().__getitem__
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HashedWords:
+    """Texts as hashes of their words, made once where several measures need them."""
+
+    hashes: NDArray[np.uint64]
+    """A hash of every word, all texts one after the other."""
+    offsets: NDArray[np.int64]
+    """Where each text begins; one entry more than there are texts."""
+
+
+def word_hashes(texts: Iterable[str | None]) -> HashedWords:
+    """Return a hash of every word of the texts; lower-cased, without punctuation."""
     parts = [np.zeros(0, dtype=np.uint64)]
     lengths = [0]
     for text in texts:
         words = split_words(text, punctuation=False) if text else []
-        parts.append(np.fromiter(map(hash_of, words), dtype=np.uint64, count=len(words)))
+        parts.append(np.fromiter(map(_hash_of, words), dtype=np.uint64, count=len(words)))
         lengths.append(len(words))
-    return np.concatenate(parts), np.cumsum(lengths, dtype=np.int64)
+    return HashedWords(np.concatenate(parts), np.cumsum(lengths, dtype=np.int64))
 
 
-def gram_hashes(texts: Iterable[str | None], n: int = 8) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def gram_hashes(
+    texts: Iterable[str | None] | HashedWords, n: int = 8
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return a hash of every sequence of ``n`` words of the texts, and where each text begins.
 
     A text of fewer words has one hash, of the whole; a text without words has none. Two different sequences share a
     hash with probability 2^-64.
 
     Args:
-        texts: the texts; a null counts as empty.
+        texts: the texts, or their hashed words; a null counts as empty.
         n: words per sequence, at least 1.
     """
-    hashes, offsets = word_hashes(texts)
-    lengths = np.diff(offsets)
+    words = texts if isinstance(texts, HashedWords) else word_hashes(texts)
+    lengths = np.diff(words.offsets)
     counts = np.where(lengths == 0, 0, np.maximum(lengths - n + 1, 1))
     gram_offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
-    return _grams(hashes, offsets, gram_offsets, n, _MULTIPLIER), gram_offsets
+    return _grams(words.hashes, words.offsets, gram_offsets, n, _MULTIPLIER), gram_offsets
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class GramIndex:
     """The word sequences of a set of texts."""
 
@@ -70,20 +87,23 @@ class GramIndex:
     """Words per sequence."""
 
     @classmethod
-    def from_texts(cls, texts: Iterable[str | None], n: int = 8) -> "GramIndex":
+    def from_texts(cls, texts: Iterable[str | None] | HashedWords, n: int = 8) -> "GramIndex":
         """Return the index of all sequences of ``n`` words of the texts."""
         return cls(np.unique(gram_hashes(texts, n)[0]), n)
 
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def share(self, texts: Sequence[str | None]) -> NDArray[np.float64]:
+    def holds(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return for each hash of a word sequence whether the index holds it."""
+        if not len(self):
+            return np.zeros(len(hashes), dtype=np.bool_)
+        return self.hashes[np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)] == hashes
+
+    def share(self, texts: Sequence[str | None] | HashedWords) -> NDArray[np.float64]:
         """Return the share of each text's word sequences that the index holds, 0 to 1; 0 for a text without words."""
         hashes, offsets = gram_hashes(texts, self.n)
-        if not len(self):
-            return np.zeros(len(offsets) - 1)
-        found = self.hashes[np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)] == hashes
-        running = np.concatenate([[0], np.cumsum(found)])
+        running = np.concatenate([[0], np.cumsum(self.holds(hashes))])
         return np.diff(running[offsets]) / np.maximum(np.diff(offsets), 1)
 
     def merge(self, other: "GramIndex") -> "GramIndex":

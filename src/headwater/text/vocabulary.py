@@ -34,7 +34,7 @@ _SPECIAL = ("<unk>", "</s>")
 _METADATA_KEY = b"headwater.vocabulary"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
     """Documents as tokens. Document ``i`` is ``tokens[offsets[i]:offsets[i + 1]]``; no end token is stored."""
 

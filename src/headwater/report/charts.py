@@ -1,0 +1,400 @@
+"""The charts of a report: functions from the result of a run to an SVG.
+
+Each chart is a Vega-Lite specification made with altair and drawn by vl-convert, without a browser. What is plotted
+is aggregated beforehand, so that no document reaches a chart. Series differ in colour, dash and shape and carry their
+name at the line's end, so that a chart can be read without colours. A function returns an empty string where the run
+has nothing to draw.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from headwater.loop.result import RunResult
+from headwater.loop.world import GenerationRecord
+from headwater.report.text import ARM_NAMES, SELECTION_NAMES, name, number
+from headwater.schema import Verdict
+
+if TYPE_CHECKING:
+    import altair as alt
+
+INK, MUTED, GRID, PAPER, BASE, PALE = "#1c2430", "#5b6573", "#e3e6ea", "#fffffe", "#c3cad3", "#dfe4ea"
+"""House colours: text, secondary text, grid, background, the line to hold, and bars beside the one that matters."""
+
+# vl-convert carries Liberation Sans and measures with it; Arial and Helvetica have the same widths, so no label is
+# clipped in a browser that has only these.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+_MOST_GENERATIONS = 60
+_MOST_RECIPES = 8
+_POINTS, _PLENTY = 6.0, 15
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a loop is drawn. The colours keep apart with any colour vision; dash and shape work without colour."""
+
+    colour: str
+    dash: tuple[int, ...]
+    shape: str
+
+
+STYLES: Mapping[str, Style] = {
+    "human-only": Style(BASE, (1, 0), "circle"),
+    "ungated": Style("#c2570c", (7, 4), "square"),
+    "filtered": Style("#8a3b78", (2, 3), "triangle-up"),
+    "gated": Style("#1d5fa8", (1, 0), "circle"),
+    "gated-stream": Style("#00766a", (1, 0), "diamond"),
+}
+_OTHER = Style(MUTED, (10, 3, 2, 3), "cross")
+
+ACCENT = STYLES["gated"].colour
+DARK: Mapping[str, str] = {
+    INK: "#e6e9ee",
+    MUTED: "#a3adba",
+    GRID: "#2e353f",
+    PAPER: "#171b21",
+    BASE: "#59636f",
+    PALE: "#3c4550",
+    "#c2570c": "#f2944f",
+    "#8a3b78": "#d78fc6",
+    "#1d5fa8": "#6fb1f2",
+    "#00766a": "#45c8b2",
+}
+"""What each colour of a chart becomes on a dark page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of a generation that can be charted."""
+
+    of: Callable[[GenerationRecord], float]
+    title: str
+    """Axis title with the unit."""
+    format: str
+    """Number format of the axis, in D3's language."""
+    digits: int
+    """Decimals of the values at the line ends; -1 shows none."""
+    zero: bool
+    """Whether the axis starts at zero."""
+
+
+LOSS = Measure(lambda r: r.loss_nats, "Loss on unseen human text, nats per word", ".1f", 3, zero=False)
+RARE_WORDS = Measure(lambda r: r.rare_word_recall, "Rare words still present", ".0%", -1, zero=True)
+SUPPORT = Measure(lambda r: r.support, "Distinct words", ",d", -1, zero=True)
+DISTINCT_2 = Measure(lambda r: r.distinct_2, "Distinct-2: distinct share of word pairs", ".2~f", -1, zero=True)
+
+
+def loss_by_generation(result: RunResult) -> str:
+    """Return the chart of the loss on the final panel per generation, one line per loop."""
+    return _by_generation(result, LOSS, name_="loss", width=560, height=320)
+
+
+def rare_word_recall(result: RunResult) -> str:
+    """Return the chart of the share of rare words that survive in the training set."""
+    return _by_generation(result, RARE_WORDS, name_="rare-words", width=190, height=150)
+
+
+def support(result: RunResult) -> str:
+    """Return the chart of the number of distinct words in the training set."""
+    return _by_generation(result, SUPPORT, name_="support", width=190, height=150)
+
+
+def distinct_2(result: RunResult) -> str:
+    """Return the chart of the distinct share of word pairs in the training set."""
+    return _by_generation(result, DISTINCT_2, name_="distinct-2", width=190, height=150)
+
+
+def shown_generations(result: RunResult) -> tuple[int, ...]:
+    """Return the generations that are drawn: all, or evenly spaced ones with the first and the last."""
+    known = sorted({record.generation for record in result.generations})
+    if len(known) <= _MOST_GENERATIONS:
+        return tuple(known)
+    step = (len(known) - 1) / (_MOST_GENERATIONS - 1)
+    return tuple(known[round(i * step)] for i in range(_MOST_GENERATIONS))
+
+
+def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: int, height: int) -> str:
+    generations = shown_generations(result)
+    values = [
+        {"arm": arm, "generation": record.generation, "value": measure.of(record)}
+        for arm in result.arms
+        for record in result.of_arm(arm)
+        if record.generation in generations and math.isfinite(measure.of(record))
+    ]
+    if not values:
+        return ""
+    import altair as alt
+
+    arms = list(dict.fromkeys(row["arm"] for row in values))
+    styles = [STYLES.get(arm, _OTHER) for arm in arms]
+    last = max(generations)
+    domain = _domain([row["value"] for row in values], zero=measure.zero)
+    x = alt.X(
+        "generation:Q",
+        title="Generation",
+        scale=alt.Scale(domain=[min(generations), max(last, min(generations) + 1)], nice=False),
+        axis=alt.Axis(values=_ticks(generations, 8 if width > 300 else 4), format="d", grid=False),
+    )
+    y = alt.Y(
+        "value:Q",
+        title=measure.title,
+        scale=alt.Scale(domain=domain, nice=False),
+        axis=alt.Axis(format=measure.format, tickCount=6 if height > 200 else 4),
+    )
+    colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[s.colour for s in styles]), legend=None)
+    dash = alt.StrokeDash("arm:N", scale=alt.Scale(domain=arms, range=[list(s.dash) for s in styles]), legend=None)
+    shape = alt.Shape("arm:N", scale=alt.Scale(domain=arms, range=[s.shape for s in styles]), legend=None)
+    base = [row for row in values if row["arm"] == "human-only"]
+    moving = [row for row in values if row["arm"] != "human-only"]
+    labels = _end_labels(values, measure, domain, height)
+    # The line to hold is broad and lies beneath, so that a loop that stays on it is seen to.
+    layers = [alt.Chart(_data(base)).mark_line(strokeWidth=7, strokeCap="round").encode(x, y, colour)] if base else []
+    if moving:
+        layers.append(alt.Chart(_data(moving)).mark_line(strokeWidth=2).encode(x, y, colour, dash))
+    if moving and len(generations) <= _PLENTY:
+        points = alt.Chart(_data(moving)).mark_point(filled=True, opacity=1, size=_POINTS**2)
+        layers.append(points.encode(x, y, colour, shape))
+    text = alt.Chart(_data(labels)).mark_text(align="left", dx=9, fontSize=12, color=INK)
+    layers.append(text.encode(x, y, alt.Text("label:N")))
+    description = f"{measure.title} by generation. " + " ".join(f"{row['label']}." for row in labels)
+    return _svg(alt.layer(*layers), width, height, name_, measure.title, description)
+
+
+def _end_labels(
+    values: Sequence[Mapping[str, Any]], measure: Measure, domain: tuple[float, float], height: int
+) -> list[dict[str, Any]]:
+    """Return a label at the end of every line, moved apart where lines end close together."""
+    ends = {row["arm"]: row for row in values}  # the last generation of each arm comes last
+    rows = sorted(ends.values(), key=lambda row: (row["value"], row["arm"] != "human-only"))
+    gap = 15 * (domain[1] - domain[0]) / height
+    places = _spread([row["value"] for row in rows], gap, domain)
+    value = (lambda row: f"  {number(row['value'], measure.digits)}") if measure.digits >= 0 else lambda _: ""
+    return [
+        {"generation": row["generation"], "value": place, "label": name(ARM_NAMES.get(row["arm"], row["arm"])) + value(row)}
+        for row, place in zip(rows, places, strict=True)
+    ]
+
+
+def _spread(wanted: Sequence[float], gap: float, domain: tuple[float, float]) -> list[float]:
+    """Return ascending positions at least ``gap`` apart, as close to the wanted ones as pooling neighbours allows.
+
+    Labels that overlap form a block, which is centred on the mean of what its members want (isotonic regression of
+    the positions less their offsets), and everything is kept within the domain where it fits.
+    """
+    blocks: list[tuple[float, int]] = []  # mean of wanted position less offset, and size
+    for i, place in enumerate(wanted):
+        mean, size = place - i * gap, 1
+        while blocks and blocks[-1][0] > mean:
+            before, number_ = blocks.pop()
+            mean, size = (before * number_ + mean * size) / (number_ + size), size + number_
+        blocks.append((mean, size))
+    highest = domain[1] - (len(wanted) - 1) * gap
+    flat = [min(max(mean, domain[0]), max(highest, domain[0])) for mean, size in blocks for _ in range(size)]
+    return [mean + i * gap for i, mean in enumerate(flat)]
+
+
+def stream_gains(result: RunResult) -> str:
+    """Return the chart of what each way of choosing gained on the stream, with two standard errors either way."""
+    records = [r for r in result.stream if math.isfinite(r.gain_nats)]
+    if not records:
+        return ""
+    import altair as alt
+
+    rows = []
+    for record in sorted(records, key=lambda r: -r.gain_nats):
+        error = 2 * record.standard_error if math.isfinite(record.standard_error) else 0.0
+        rows.append(
+            {
+                "arm": name(SELECTION_NAMES.get(record.arm, record.arm)),
+                "kind": record.arm if record.arm in {"headwater", "ceiling"} else "other",
+                "gain": record.gain_nats,
+                "zero": 0.0,
+                "low": record.gain_nats - error,
+                "high": record.gain_nats + error,
+                "at": max(record.gain_nats + error, 0.0),
+                "label": f"{record.gain_nats:+.3f}".replace("-", "−"),
+            }
+        )
+    low, high = min(0.0, *(r["low"] for r in rows)), max(0.0, *(r["high"] for r in rows))
+    y = alt.Y("arm:N", sort=[r["arm"] for r in rows], title=None, axis=alt.Axis(domain=False, ticks=False, labelPadding=8))
+    x = alt.X(
+        "gain:Q",
+        title="Gain over human only on unseen human text, nats per word (bars: ±2 standard errors)",
+        scale=alt.Scale(domain=_domain([low, high], zero=False), nice=False),
+        axis=alt.Axis(format="+.2~f", tickCount=7),
+    )
+    layers: list[alt.Chart] = []
+    fills = {"other": {"color": BASE}, "headwater": {"color": ACCENT}}
+    fills["ceiling"] = {"color": PAPER, "stroke": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.2}  # type: ignore[dict-item]
+    for kind, look in fills.items():
+        if chosen := [r for r in rows if r["kind"] == kind]:
+            layers.append(alt.Chart(_data(chosen)).mark_bar(size=17, **look).encode(x, y))
+    ceiling = [r for r in rows if r["kind"] == "ceiling"]
+    if ceiling:
+        layers.append(alt.Chart(_data(ceiling)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
+    layers.append(alt.Chart(_data(rows[:1])).mark_rule(color=INK).encode(alt.X("zero:Q")))
+    errors = alt.Chart(_data(rows)).mark_rule(color=INK, strokeWidth=1.4)
+    layers.append(errors.encode(alt.X("low:Q"), y, alt.X2("high:Q")))
+    text = alt.Chart(_data(rows)).mark_text(align="left", dx=7, color=INK, fontSize=12)
+    layers.append(text.encode(alt.X("at:Q"), y, alt.Text("label:N")))
+    description = "Gain in nats per word: " + ", ".join(f"{r['arm']} {r['label']}" for r in rows) + "."
+    return _svg(alt.layer(*layers), 560, 27 * len(rows), "stream", "Gain by way of choosing", description)
+
+
+def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
+    """Return the chart of the tokens a gated loop took of each recipe in each generation.
+
+    One row per recipe; recipes beyond the eight with the most tokens share a row. What the model itself wrote is
+    offered anew in every generation, outside the budget, and is not drawn.
+    """
+    taken = [r for r in result.rounds if r.arm == arm and r.tokens > 0]
+    if not taken:
+        return ""
+    import altair as alt
+
+    totals: dict[str, int] = {}
+    for record in taken:
+        totals[record.recipe] = totals.get(record.recipe, 0) + record.tokens
+    ranked = sorted(totals, key=lambda recipe: (-totals[recipe], recipe))
+    own_row = set(ranked if len(ranked) <= _MOST_RECIPES + 1 else ranked[:_MOST_RECIPES])
+    generations = sorted({r.generation for r in result.rounds if r.arm == arm})
+    drawn = generations if len(generations) <= _MOST_GENERATIONS else generations[:: -(-len(generations) // _MOST_GENERATIONS)]
+    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    for record in taken:
+        if record.generation not in drawn:
+            continue
+        alone = record.recipe in own_row
+        key = (record.recipe if alone else "", record.generation)
+        cell = cells.setdefault(key, {"tokens": 0, "verdict": record.verdict if alone else "several"})
+        cell["tokens"] += record.tokens
+    labels = {recipe: name(recipe) for recipe in ranked if recipe in own_row}
+    labels[""] = f"{len(ranked) - len(own_row)} other recipes"
+    few = len(drawn) <= _PLENTY
+    rows = [
+        {"row": labels[recipe], "generation": generation, "label": _short(cell["tokens"]) if few else "", **cell}
+        for (recipe, generation), cell in cells.items()
+    ]
+    order = [labels[recipe] for recipe in ranked if recipe in own_row] + [labels[""]]
+    verdicts = [v for v in _VERDICT_LOOKS if any(row["verdict"] == v for row in rows)]
+    looks = [_VERDICT_LOOKS[v] for v in verdicts]
+    titles = {v: v if v != "several" else "several recipes" for v in verdicts}
+    for row in rows:
+        row["verdict"] = titles[row["verdict"]]
+    domain = list(titles.values())
+    x = alt.X(
+        "generation:O",
+        title="Generation",
+        scale=alt.Scale(domain=drawn),
+        axis=alt.Axis(values=_ticks(drawn, 12), labelAngle=0, grid=False, ticks=False, domain=True),
+    )
+    y = alt.Y("tokens:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.35 * max(r["tokens"] for r in rows)]))
+    fill = alt.Fill(
+        "verdict:N",
+        scale=alt.Scale(domain=domain, range=[look[0] for look in looks]),
+        legend=alt.Legend(title="Verdict after the generation", orient="top", titleOrient="left", symbolType="square"),
+    )
+    stroke = alt.Stroke("verdict:N", scale=alt.Scale(domain=domain, range=[look[1] for look in looks]))
+    base = alt.Chart(_data(rows))
+    bars = base.mark_bar(strokeWidth=1.2).encode(x, y, fill, stroke)
+    text = base.mark_text(dy=-7, color=INK, fontSize=11).encode(x, y, alt.Text("label:N"))
+    chart = (
+        alt.layer(bars, text)
+        .properties(width=440, height=44)
+        .facet(
+            row=alt.Row(
+                "row:N",
+                sort=order,
+                title=None,
+                header=alt.Header(labelAngle=0, labelAlign="left", labelLimit=170, labelPadding=12, labelColor=INK),
+            ),
+            spacing=6,
+        )
+    )
+    description = "Tokens taken in all: " + ", ".join(
+        f"{labels[recipe]} {totals[recipe]:,}" for recipe in ranked if recipe in own_row
+    )
+    return _svg(chart, None, None, "tokens", "Tokens taken of each recipe per generation", description + ".")
+
+
+# Fill and outline; in print without colour: dark, empty, grey.
+_VERDICT_LOOKS = {
+    Verdict.ADMITTED.value: (ACCENT, ACCENT),
+    Verdict.QUARANTINED.value: (PAPER, MUTED),
+    Verdict.REJECTED.value: (BASE, BASE),
+    "several": (PALE, BASE),
+}
+
+
+def _short(tokens: int) -> str:
+    return f"{tokens / 1000:.1f}k" if 1000 <= tokens < 100_000 else f"{tokens / 1000:.0f}k" if tokens >= 1000 else str(tokens)
+
+
+def _domain(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
+    """Return the ends of an axis: the values with a margin of 5%, from zero where zero is meant to be seen."""
+    low, high = min(values), max(values)
+    if zero:
+        return 0.0, (high * 1.05) or 1.0
+    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _ticks(generations: Sequence[int], most: int) -> list[int]:
+    """Return whole generations for the axis, evenly spaced."""
+    step = max(math.ceil((len(generations) - 1) / most), 1)
+    return list(generations[::step])
+
+
+def _data(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
+    import altair as alt
+
+    return alt.Data(values=[dict(row) for row in rows])
+
+
+def _svg(
+    chart: "alt.LayerChart | alt.FacetChart", width: int | None, height: int | None, name_: str, title: str, description: str
+) -> str:
+    """Return a chart as an SVG with a title and a description for readers who do not see it."""
+    import vl_convert
+
+    if width is not None:
+        chart = chart.properties(width=width, height=height)
+    chart = chart.configure(
+        font=FONT,
+        aria=False,
+        background=None,
+        padding=4,
+        view={"stroke": None},
+        axis={
+            "labelColor": MUTED,
+            "labelFontSize": 11,
+            "titleColor": INK,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "gridColor": GRID,
+            "domainColor": BASE,
+            "tickColor": BASE,
+            "labelLimit": 170,
+        },
+        axisY={"titleAngle": 0, "titleAlign": "left", "titleAnchor": "end", "titleY": -12, "domain": False, "ticks": False},
+        axisX={"titlePadding": 8},
+        header={"labelFontSize": 12, "labelColor": INK},
+        legend={"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelColor": INK, "titleColor": MUTED},
+    )
+    drawn: str = vl_convert.vegalite_to_svg(chart.to_dict(), vl_version="6.4")
+    return _described(drawn, name_, title, description)
+
+
+def _described(svg: str, name_: str, title: str, description: str) -> str:
+    """Return the SVG with role, title and description, and with the font named once instead of at every label."""
+    size = re.search(r' width="([\d.]+)" height="([\d.]+)"', svg)
+    assert size is not None
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{name_}-title {name_}-description"'
+        f' width="{size[1]}" height="{size[2]}" viewBox="0 0 {size[1]} {size[2]}" font-family="{FONT}">'
+        f'<title id="{name_}-title">{escape(title)}</title><desc id="{name_}-description">{escape(description)}</desc>'
+    )
+    return head + svg[svg.index(">") + 1 :].replace(f' font-family="{FONT}"', "")
