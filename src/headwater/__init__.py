@@ -18,7 +18,7 @@ _NAMESPACES = frozenset(
 )  # fmt: skip
 _PROJECT_NAMES = frozenset({"Project", "open_project"})
 
-__all__ = ["Project", "__version__", "open_project", *sorted(_NAMESPACES)]  # noqa: F822  (loaded on first use)
+__all__ = ["Project", "__version__", "open_project", *sorted(_NAMESPACES)]  # noqa: PLE0604  (loaded on first use)
 
 
 def __getattr__(name: str) -> ModuleType | Any:

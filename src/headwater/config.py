@@ -26,31 +26,37 @@ class _Section(BaseModel):
 class HumanSettings(_Section):
     """Where the human documents are and what their columns are called."""
 
-    paths: tuple[str, ...] = Field((), description="files, folders or globs; empty: the documentation installed with Python")
-    text: str = Field("text", description="column with the text")
-    id: str | None = Field(None, description="column with a unique id; none: the hash of the text")
-    group: str | None = Field(None, description="column naming the unit of independence: article, author, site")
-    origin: str | None = Field(None, description="column saying human, machine, mixed or unknown; only human rows are used")
+    paths: tuple[str, ...] = Field(
+        default=(), description="files, folders or globs; empty: the documentation installed with Python"
+    )
+    text: str = Field(default="text", description="column with the text")
+    id: str | None = Field(default=None, description="column with a unique id; none: the hash of the text")
+    group: str | None = Field(default=None, description="column naming the unit of independence: article, author, site")
+    origin: str | None = Field(
+        default=None, description="column saying human, machine, mixed or unknown; only human rows are used"
+    )
 
 
 class StreamSettings(_Section):
     """Where the machine documents are and what their columns are called."""
 
-    paths: tuple[str, ...] = Field((), description="files, folders or globs; empty: recipes made from the human documents")
-    text: str = Field("text", description="column with the text")
-    id: str | None = Field(None, description="column with a unique id; none: the hash of the text")
-    recipe: str | None = Field(None, description="column naming the recipe; none: each file is a recipe")
-    parents: str | None = Field(None, description="column with the ids of the documents it was made from")
+    paths: tuple[str, ...] = Field(
+        default=(), description="files, folders or globs; empty: recipes made from the human documents"
+    )
+    text: str = Field(default="text", description="column with the text")
+    id: str | None = Field(default=None, description="column with a unique id; none: the hash of the text")
+    recipe: str | None = Field(default=None, description="column naming the recipe; none: each file is a recipe")
+    parents: str | None = Field(default=None, description="column with the ids of the documents it was made from")
 
 
 class SplitSettings(_Section):
     """Shares of the human documents, by tokens. Groups stay whole."""
 
-    train: Share = Field(0.20, description="training text of generation 0, the human base")
-    sources: Share = Field(0.24, description="unseen documents that the run's own rewrites are made from")
-    steering: Share = Field(0.10, description="panel whose scores steer generation")
-    certification: Share = Field(0.37, description="panel that only answers admit or not")
-    final: Share = Field(0.09, description="panel that is only reported on")
+    train: Share = Field(default=0.20, description="training text of generation 0, the human base")
+    sources: Share = Field(default=0.24, description="unseen documents that the run's own rewrites are made from")
+    steering: Share = Field(default=0.10, description="panel whose scores steer generation")
+    certification: Share = Field(default=0.37, description="panel that only answers admit or not")
+    final: Share = Field(default=0.09, description="panel that is only reported on")
 
     @model_validator(mode="after")
     def _adds_up(self) -> "SplitSettings":
@@ -63,41 +69,50 @@ class SplitSettings(_Section):
 class ModelSettings(_Section):
     """The proxy: an interpolated Kneser-Ney n-gram model."""
 
-    order: Annotated[int, Field(ge=1, le=5)] = Field(3, description="length of the n-grams")
-    discount: Annotated[float, Field(gt=0, lt=1)] = Field(0.75, description="absolute discount of every order")
-    min_count: Annotated[int, Field(ge=1)] = Field(2, description="rarer words of the human base are unknown words")
-    max_vocabulary: Annotated[int, Field(ge=100)] = Field(200_000, description="largest number of words")
+    order: Annotated[int, Field(ge=1, le=5)] = Field(default=3, description="length of the n-grams")
+    discount: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.75, description="absolute discount of every order")
+    min_count: Annotated[int, Field(ge=1)] = Field(
+        default=2, description="rarer words of the human base are unknown words"
+    )
+    max_vocabulary: Annotated[int, Field(ge=100)] = Field(default=200_000, description="largest number of words")
 
 
 class GateSettings(_Section):
     """The decision about machine documents."""
 
     delta: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        0.05, description="chance of ever admitting something useless, over all decisions of a run"
+        default=0.05, description="chance of ever admitting something useless, over all decisions of a run"
     )
     rule: Literal["strict", "plain", "e-lond"] = Field(
-        "strict", description="strict: valid when later batches depend on earlier verdicts; plain: a stream judged once"
+        default="strict",
+        description="strict: valid when later batches depend on earlier verdicts; plain: a stream judged once",
     )
     clip_multiple: Annotated[float, Field(ge=2, le=20)] = Field(
-        3.0, description="differences are clipped at this many standard deviations of a human-only pair"
+        default=3.0, description="differences are clipped at this many standard deviations of a human-only pair"
     )
-    least_tokens: Annotated[int, Field(ge=1)] = Field(2_000, description="tokens a recipe needs before it is tested")
-    max_tests: Annotated[int, Field(ge=1)] = Field(6, description="tests of a quarantined recipe before it is stopped")
-    least_words: Annotated[int, Field(ge=1)] = Field(10, description="words a machine document needs")
+    least_tokens: Annotated[int, Field(ge=1)] = Field(
+        default=2_000, description="tokens a recipe needs before it is tested"
+    )
+    max_tests: Annotated[int, Field(ge=1)] = Field(
+        default=6, description="tests of a quarantined recipe before it is stopped"
+    )
+    least_words: Annotated[int, Field(ge=1)] = Field(default=10, description="words a machine document needs")
 
 
 class LoopSettings(_Section):
     """The closed loop."""
 
-    generations: Annotated[int, Field(ge=1, le=1000)] = Field(6, description="how often the model is retrained")
+    generations: Annotated[int, Field(ge=1, le=1000)] = Field(default=6, description="how often the model is retrained")
     arms: tuple[Arm, ...] = Field(
-        ("human-only", "ungated", "filtered", "gated", "gated-stream"), description="loops to run side by side"
+        default=("human-only", "ungated", "filtered", "gated", "gated-stream"), description="loops to run side by side"
     )
     candidates: Annotated[int, Field(ge=2, le=64)] = Field(
-        4, description="the filtered loop keeps the best of this many times what it needs"
+        default=4, description="the filtered loop keeps the best of this many times what it needs"
     )
-    machine_share: Share = Field(1 / 3, description="largest machine-made share of a gated training set, by tokens")
-    exploration: Share = Field(0.10, description="share of the budget spread evenly over the recipes")
+    machine_share: Share = Field(
+        default=1 / 3, description="largest machine-made share of a gated training set, by tokens"
+    )
+    exploration: Share = Field(default=0.10, description="share of the budget spread evenly over the recipes")
 
     @model_validator(mode="after")
     def _has_a_line_to_hold(self) -> "LoopSettings":
@@ -109,7 +124,7 @@ class LoopSettings(_Section):
 class Settings(_Section):
     """All settings of a project."""
 
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="every random choice follows from it")
+    seed: Annotated[int, Field(ge=0)] = Field(default=0, description="every random choice follows from it")
     human: HumanSettings = HumanSettings()
     stream: StreamSettings = StreamSettings()
     split: SplitSettings = SplitSettings()
@@ -155,7 +170,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         value = environ.get("HEADWATER_" + key.replace(".", "_").upper())
         if value is not None:
             is_list = key.endswith((".paths", ".arms"))
-            found[key] = tuple(part for part in value.split(os.pathsep if key.endswith(".paths") else ",") if part) if is_list else value
+            found[key] = (
+                tuple(part for part in value.split(os.pathsep if key.endswith(".paths") else ",") if part)
+                if is_list
+                else value
+            )
     return found
 
 

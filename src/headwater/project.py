@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from headwater.config import Settings, commented_toml, load_settings
 from headwater.errors import StoreError
 from headwater.loop.inputs import Progress
@@ -18,7 +16,7 @@ from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.report import render_gate_report, render_report
 from headwater.schema import DOCUMENT
 from headwater.sources import write_documents
-from headwater.store import RunFolder, list_runs, resolve, write_parquet, write_text
+from headwater.store import RunFolder, list_runs, resolve, write_bytes, write_parquet, write_text
 
 CONFIG = "headwater.toml"
 
@@ -148,8 +146,7 @@ class Project:
             start = time.monotonic()
             result = run_loop(folder, settings, progress)
             admitted = self._export(folder)
-            if not settings.stream.paths:
-                self._examples(folder)
+            self._examples(folder)
             result = replace(result, seconds=round(time.monotonic() - start, 1))
             save(folder.path / "result.json", result, RunResult)
             write_text(folder.path / "report.html", render_report(result))
@@ -174,13 +171,9 @@ class Project:
         return admitted.num_rows
 
     def _examples(self, folder: RunFolder) -> None:
-        """Write a stream and a human reserve beside the project, so that the gate can be tried at once."""
-        stream = load_table(next((folder.path / "steps").glob("stream-*/documents.parquet")))
-        human = load_table(next((folder.path / "steps").glob("human-*/documents.parquet")))
-        used = {parent for parents in stream["parents"].to_pylist() for parent in parents}
-        unused = human.filter(pa.array([key not in used for key in human["id"].to_pylist()], pa.bool_()))
-        write_documents(stream.select(DOCUMENT.names).cast(DOCUMENT), self.folder / "example-stream.jsonl")
-        write_documents(unused, self.folder / "example-human.jsonl.zst")
+        """Put the run's example stream and human reserve beside the project, so that the gate can be tried at once."""
+        for path in (folder.path / "steps").glob("example-*/example-*"):
+            write_bytes(self.folder / path.name, path.read_bytes())
 
 
 def _generation(path: Path) -> int:

@@ -137,7 +137,9 @@ def run(
                as_json=as_json, quiet=quiet, check=check)  # fmt: skip
 
 
-@app.command(epilog="Example: headwater gate generated.jsonl --human essays.jsonl --recipe-column prompt --out kept.jsonl.zst")
+@app.command(
+    epilog="Example: headwater gate generated.jsonl --human essays.jsonl --recipe-column prompt --out kept.jsonl.zst"
+)
 def gate(
     stream: Annotated[list[str], typer.Argument(help="Machine documents: files, folders or globs.")],
     *,
@@ -149,17 +151,21 @@ def gate(
     ] = None,
     origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
     recipe: Annotated[
-        str | None, typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one.")
+        str | None,
+        typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one."),
     ] = None,
     parents: Annotated[str | None, typer.Option(help="Column with the ids a document was made from.")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write the admitted documents (.jsonl, .jsonl.gz, .jsonl.zst, .parquet).")
+        Path | None,
+        typer.Option(help="Where to write the admitted documents (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Where to write a report (.html).")] = None,
     rejects: Annotated[Path, typer.Option(help="Where to keep rows that could not be used.")] = Path("rejects.jsonl"),
     rule: Annotated[
         str | None,
-        typer.Option(help="plain: a stream judged once (default here). strict: it depends on earlier verdicts. e-lond."),
+        typer.Option(
+            help="plain: a stream judged once (default here). strict: it depends on earlier verdicts. e-lond."
+        ),
     ] = None,
     delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
     keep_sealed: Annotated[
@@ -286,7 +292,9 @@ def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool)
     def started(folder: "RunFolder") -> None:
         begun.append(folder.id)
         if not quiet:
-            print(f"Run {folder.id}. If it is stopped, go on with: {_resume_command(place, folder.id)}", file=sys.stderr)
+            print(
+                f"Run {folder.id}. If it is stopped, go on with: {_resume_command(place, folder.id)}", file=sys.stderr
+            )
 
     try:
         with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:

@@ -88,11 +88,15 @@ def run_summary(result: RunResult, report: str) -> str:
 
 def recipes_summary(cards: Sequence[Card]) -> list[str]:
     """Return one line per recipe."""
-    return ["Recipes:", *_aligned([(card.recipe, card.verdict.value, card.reason.value, card.sentence) for card in cards])]
+    return [
+        "Recipes:",
+        *_aligned([(card.recipe, card.verdict.value, card.reason.value, card.sentence) for card in cards]),
+    ]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
     return [
-        "  " + "  ".join(cell if i == len(row) - 1 else cell.ljust(widths[i]) for i, cell in enumerate(row)) for row in rows
+        "  " + "  ".join(cell if i == len(row) - 1 else cell.ljust(widths[i]) for i, cell in enumerate(row))
+        for row in rows
     ]

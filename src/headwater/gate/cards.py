@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from headwater.decide import documents_needed
 from headwater.gate.hard_checks import Checked
@@ -119,7 +120,7 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
     return result
 
 
-def _commonest(checked: Checked, rows: np.ndarray) -> Reason:  # type: ignore[type-arg]
+def _commonest(checked: Checked, rows: NDArray[np.int64]) -> Reason:
     reasons = [reason for i in rows if (reason := checked.findings.reasons[i]) is not None]
     return Counter(reasons).most_common(1)[0][0] if reasons else Reason.TOO_SMALL
 
@@ -159,7 +160,7 @@ def _would_change(status: RecipeStatus) -> str:
         return "More of it will not help while its gain on the steering panel is not positive; change the recipe."
     if evidence is not None and (units := documents_needed(evidence.log_e, evidence.units, evidence.harm_threshold)):
         return (
-            f"More tokens of the same kind, or a larger panel: at the steering panel's effect about {units:,} independent "
-            "groups would decide."
+            f"More tokens of the same kind, or a larger panel: at the steering panel's effect about {units:,} "
+            "independent groups would decide."
         )
     return "More tokens of the same kind, pooled into one new decision, or a larger panel."

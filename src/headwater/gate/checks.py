@@ -83,7 +83,7 @@ def _measure(check: Check, documents: pa.Table) -> NDArray[np.float64]:
         values = np.asarray(check.measure(documents), np.float64)
         if values.shape != (documents.num_rows,):
             raise ValueError(f"a check must return one value per document, got shape {values.shape}")  # noqa: TRY301
-    except Exception:
+    except Exception:  # whatever a check raises, the document has not passed it
         if documents.num_rows == 1:
             _log.exception("check failed", extra={"check": check.reason.value, "id": documents["id"][0].as_py()})
             return np.array([np.nan])

@@ -69,7 +69,7 @@ class Truncated:
 def stops_midway(text: str) -> bool:
     """Say whether a text ends in a letter, digit, comma, hyphen or opening bracket."""
     last = text.rstrip()[-1:]
-    return last.isalnum() or last in {",", "-", "–", "(", "[", "{", "、", "，"}
+    return last.isalnum() or last in {",", "-", "\u2013", "(", "[", "{", "\u3001", "\uff0c"}
 
 
 def endings_are_a_rule(texts: Sequence[str], share: float = 0.95) -> bool:
@@ -77,7 +77,7 @@ def endings_are_a_rule(texts: Sequence[str], share: float = 0.95) -> bool:
 
     Lists, poems, code and titles end anywhere; for such corpora a missing full stop means nothing.
     """
-    return bool(texts) and np.mean([stops_midway(text) for text in texts]) <= 1 - share
+    return bool(texts) and sum(map(stops_midway, texts)) <= (1 - share) * len(texts)
 
 
 @dataclass(frozen=True, slots=True)

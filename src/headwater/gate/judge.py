@@ -7,7 +7,7 @@ the recipe's next batch into one new decision.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +65,7 @@ class GateState:
     """Documents admitted so far."""
     quarantine: pa.Table
     """Documents that wait for more evidence."""
-    transcript: Transcript = Transcript()
+    transcript: Transcript = field(default_factory=Transcript)
     """What has left the certification panel."""
     sealed: tuple[SealedDecision, ...] = ()
     """Decisions of the certification panel; part of the ledger, not for feedback."""
@@ -88,7 +88,7 @@ class Gate:
     human: pa.Table
     """Human training documents with the column ``tokens``."""
     steering: ScoringPanel | None
-    """None where there are too few documents: then nothing is stopped or proven harmful, and all goes to certification."""
+    """None where there are too few documents: all recipes go to certification then, and none is proven harmful."""
     certifier: Certifier
     settings: GateSettings
     machine_share: float
@@ -137,9 +137,7 @@ class Gate:
             state = self._judge_recipe(state, name, _of(batch, name), generation, pair)
         return state
 
-    def _judge_recipe(
-        self, state: GateState, name: str, new: pa.Table, generation: int, pair: "_Pair"
-    ) -> GateState:
+    def _judge_recipe(self, state: GateState, name: str, new: pa.Table, generation: int, pair: "_Pair") -> GateState:
         before = state.statuses.get(name)
         status = before or RecipeStatus(name, Verdict.QUARANTINED, Stage.UTILITY, Reason.TOO_SMALL)
         status = replace(
@@ -174,9 +172,7 @@ class Gate:
             return replace(_with(state, status), admitted=_without(state.admitted, status.recipe))
         return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
 
-    def _test(
-        self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: "_Pair"
-    ) -> GateState:
+    def _test(self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: "_Pair") -> GateState:
         status = replace(status, tests=status.tests + 1, stage=Stage.UTILITY, reason=Reason.UNDECIDED)
         if self.steering is not None:
             state, evidence, losses = self._measure(state, pool, pair)

@@ -83,7 +83,8 @@ def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Ge
     wanted = {part: share for part, share in shares.items() if share > 0}
     _check_enough(len(names), wanted)
     counts = np.array([len(split_words(text)) for text in table["text"].to_pylist()], np.int64)
-    assigned = _assign(np.bincount(codes, weights=counts, minlength=len(names)), wanted, rng)
+    sizes = np.bincount(codes, weights=counts, minlength=len(names)).astype(np.float64)
+    assigned = _assign(sizes, wanted, rng)
     parts, rows = {}, []
     for part in Part:
         number = list(wanted).index(part) if part in wanted else -1
@@ -139,8 +140,8 @@ def _check_enough(groups: int, wanted: dict[Part, float]) -> None:
     if groups < needed:
         parts = ", ".join(f"{part.value} {_LEAST_GROUPS[part]}" for part in wanted)
         raise NotEnoughData(
-            f"the human documents form {groups} independent groups, but {needed} are needed so that every part gets its "
-            f"least number of groups ({parts}). Add human documents, or name a finer group column if documents of one "
+            f"the human documents form {groups} independent groups, but {needed} are needed so that every part gets "
+            f"its least number of groups ({parts}). Add human documents, or name a finer group column if documents of one "
             "group are really independent."
         )
 

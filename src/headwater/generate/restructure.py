@@ -9,7 +9,8 @@ from headwater.generate.sentences import sentences
 
 _OPENING = re.compile(r"^(For example|By default|In this case|In particular|In general), (.+)$", re.DOTALL)
 _SUBORDINATE = re.compile(
-    r"^(.{20,}?),? (because|since|while|unless|if|when|where|so that|although|after|before|until|as) (.{15,})$", re.DOTALL
+    r"^(.{20,}?),? (because|since|while|unless|if|when|where|so that|although|after|before|until|as) (.{15,})$",
+    re.DOTALL,
 )
 _COORDINATE = re.compile(r"^(.{20,}?), (?:and|but|or|so|which) (.{15,})$", re.DOTALL)
 

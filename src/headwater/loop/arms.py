@@ -107,7 +107,8 @@ def gated_round(
     output = world.encode(own_output(model, world.budget, rng, name=name, generation=generation))
     own = checks.apply(output)
     bars = dict(own.bars)
-    batch, spent = world.train.slice(0, 0), {}
+    batch = world.train.slice(0, 0)
+    spent: dict[str, int] = {}
     taken = dict(state.taken)
     if stream is not None:
         bars |= dict(stream.bars)
@@ -123,9 +124,7 @@ def gated_round(
     return Round(GatedState(judged, gains, taken), offered, own, spent)
 
 
-def _from_stream(
-    world: World, state: GatedState, stream: pa.Table
-) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
+def _from_stream(world: World, state: GatedState, stream: pa.Table) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
     """Return this generation's documents of the stream, the budget of each recipe, and what is then taken of each."""
     names = np.asarray(stream["recipe"].to_pylist(), dtype=np.str_)
     counts = token_counts(stream)
@@ -136,9 +135,7 @@ def _from_stream(
     }
     supply = {name: int(counts[rows].sum()) for name, rows in waiting.items()}
     total = int(counts.sum()) // max(world.settings.loop.generations, 1) + 1
-    shares = budgets(
-        total, {name: state.gains.get(name) for name in waiting}, supply, world.settings.loop.exploration
-    )
+    shares = budgets(total, {name: state.gains.get(name) for name in waiting}, supply, world.settings.loop.exploration)
     chosen, taken = [], dict(state.taken)
     for name, share in shares.items():
         rows = waiting[name]

@@ -58,10 +58,7 @@ def _weights(gains: Mapping[str, float | None], exploration: float) -> dict[str,
     best = max(known, default=0.0)
     scale = max((abs(gain) for gain in known), default=0.0) or 1.0
     raw = {
-        name: math.exp(((best if gain is None else gain) - best) / scale / _TEMPERATURE)
-        for name, gain in gains.items()
+        name: math.exp(((best if gain is None else gain) - best) / scale / _TEMPERATURE) for name, gain in gains.items()
     }
     total = sum(raw.values())
-    return {
-        name: (1 - exploration) * weight / total + exploration / len(raw) + 1e-12 for name, weight in raw.items()
-    }
+    return {name: (1 - exploration) * weight / total + exploration / len(raw) + 1e-12 for name, weight in raw.items()}

@@ -73,7 +73,7 @@ def read_human(settings: Settings, rejects: Path) -> HumanInput:
     columns = Columns(
         text=settings.human.text, id=settings.human.id, group=settings.human.group, origin=settings.human.origin
     )
-    warnings = []
+    remarks: list[str] = []
     with RejectLog(rejects) as log:
         stream = read_documents(settings.human.paths, columns, log, origin=Origin.HUMAN)
         sample = _GroupSample(MAX_HUMAN_WORDS)
@@ -89,21 +89,22 @@ def read_human(settings: Settings, rejects: Path) -> HumanInput:
             "The human base needs human documents; allowed values are human, machine, mixed and unknown."
         )
     if not_human:
-        warnings.append(f"{not_human:,} documents that are not marked as human were left out of the human base.")
+        remarks.append(f"{not_human:,} documents that are not marked as human were left out of the human base.")
     if sample.share < 1:
-        warnings.append(
-            f"The human files hold more than {MAX_HUMAN_WORDS:,} words; a random {sample.share:.1%} of their groups is used."
+        remarks.append(
+            f"The human files hold more than {MAX_HUMAN_WORDS:,} words; a random {sample.share:.1%} of their groups "
+            "is used."
         )
     grouped = settings.human.group is not None or len(set(table["group"].to_pylist())) < table.num_rows
     if not grouped:
-        warnings.append(
+        remarks.append(
             "No group column was named, so every document counts as independent. Whether documents depend on each "
             "other is unknown: if several come from one author, site or article, name that column with --group."
         )
     table, removed = without_near_duplicates(table)
     where = ", ".join(settings.human.paths)
     return HumanInput(
-        table, _facts(table, where, removed, {}, grouped=grouped), _read_facts(stream.report), tuple(warnings)
+        table, _facts(table, where, removed, {}, grouped=grouped), _read_facts(stream.report), tuple(remarks)
     )
 
 
@@ -136,7 +137,7 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
     Raises:
         NotEnoughData: there are too few groups even so; the message says how many are needed.
     """
-    shares = {part: getattr(settings.split, part.value) for part in Part}
+    shares: dict[Part, float] = {part: getattr(settings.split, part.value) for part in Part}
     if settings.stream.paths:
         shares[Part.TRAIN] += shares.pop(Part.SOURCES)
     seed = [settings.seed, 1]
@@ -144,12 +145,11 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
         return split_by_group(human, shares, np.random.default_rng(seed)), []
     except NotEnoughData:
         try:
-            smaller = {part: share for part, share in shares.items() if part is not Part.STEERING}
-            split = split_by_group(human, smaller, np.random.default_rng(seed))
+            split = split_by_group(human, {**shares, Part.STEERING: 0.0}, np.random.default_rng(seed))
         except NotEnoughData:
             split = None
         if split is None:
-            raise
+            raise  # the message for the full split says what it needs
     return split, [
         "There are too few human groups for a steering panel. The gate goes on without feedback: recipes share the "
         "budget evenly, and nothing can be proven harmful."
@@ -192,7 +192,9 @@ class _GroupSample:
             return table
         limit = int(self.share * 2**64)
         names = table["group"].to_pylist()
-        digests = (hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
+        digests = (
+            hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names
+        )
         return table.filter(pa.array([int.from_bytes(digest, "big") < limit for digest in digests], pa.bool_()))
 
 

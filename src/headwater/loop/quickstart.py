@@ -21,6 +21,7 @@ from headwater.generate import (
 )
 from headwater.loop.regimes import draw
 from headwater.loop.world import World
+from headwater.schema import DOCUMENT
 
 GENERATIONS_TO_COLLAPSE = 6
 OWN_SHARE = 3
@@ -63,3 +64,21 @@ def source_thirds(world: World) -> list[pa.Table]:
     part_of = dict(zip(rng.permutation(names).tolist(), (i % len(REWRITES) for i in range(len(names))), strict=True))
     parts = np.array([part_of[unit] for unit in units], np.int64)
     return [sources.filter(pa.array(parts == i)) for i in range(len(REWRITES))]
+
+
+def make_example(world: World, stream: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return a stream and a human reserve to try the gate on, without the columns of this run's vocabulary.
+
+    The reserve is every human document but the sources of the rewrites; whoever judges the stream against it splits it
+    anew. A model's output is drawn from a model of the sources, because the run's own model was trained on documents
+    that may end up in the new panels.
+    """
+    keep = [*(recipe.name for recipe in REWRITES), shuffle.name, near_copy.name, leak.name]
+    kept = stream.filter(pa.array([name in keep for name in stream["recipe"].to_pylist()], pa.bool_()))
+    rng = np.random.default_rng([world.settings.seed, 4])
+    model = world.learner.fit(world.split[Part.SOURCES], rng)
+    size = int(token_counts(stream).sum()) // 10
+    output = own_output(model, size, rng, name="model-output", generation=1)
+    documents = pa.concat_tables([kept.select(DOCUMENT.names), output.select(DOCUMENT.names)]).cast(DOCUMENT)
+    parts = [world.split[part].select(DOCUMENT.names) for part in Part if part is not Part.SOURCES]
+    return documents.take(pa.array(rng.permutation(documents.num_rows))), pa.concat_tables(parts).cast(DOCUMENT)

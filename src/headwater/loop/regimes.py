@@ -110,7 +110,9 @@ class Fresh:
         used = wanted * (len(history.generated) - 1)
         first, last = np.searchsorted(ends, [used, used + wanted])
         if used + wanted > (int(ends[-1]) if len(ends) else 0):
-            raise ValueError(f"fresh human text is used up: {used + wanted} needed, {int(ends[-1]) if len(ends) else 0}")
+            raise ValueError(
+                f"fresh human text is used up: {used + wanted} needed, {int(ends[-1]) if len(ends) else 0}"
+            )
         human = history.fresh.slice(int(first), int(last - first) + 1)
         return pa.concat_tables([human, draw(history.generated[-1], history.budget - wanted, history.size, rng)])
 

@@ -20,21 +20,21 @@ from headwater.gate import (
     HardChecks,
     Part,
     cards,
-    token_counts,
     verdict_rows,
 )
-from headwater.lineage.events import data_set_made, data_set_sampled, model_trained
+from headwater.loop.ancestry import Ancestry
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
 from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream, split_human
 from headwater.loop.power import panel_warnings, power_facts
-from headwater.loop.quickstart import make_stream
+from headwater.loop.quickstart import make_example, make_stream
 from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.saved import load, load_gated, load_table, save, save_gated
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
 from headwater.schema import DOCUMENT, LINEAGE, VERDICT, digest
+from headwater.sources import write_documents
 from headwater.store import (
     Ledger,
     Panel,
@@ -94,6 +94,7 @@ class _Run:
         self._progress = progress
         inputs = [fingerprint(paths) if paths else "" for paths in (settings.human.paths, settings.stream.paths)]
         self._key = digest([settings.model_dump(), inputs, used_versions()])
+        self._ancestry = Ancestry(folder.id)
         self._done = 0
         loop = settings.loop
         self._total = 5 + len(loop.arms) * (loop.generations + 1)
@@ -114,6 +115,7 @@ class _Run:
             part for arm in self.settings.loop.arms for part in self._arm(world, arm, checks, checked, gates)
         ]
         judged = self._judge(world, checked, also, gates)
+        self._example(world, stream.table)
         self._tell("writing down verdicts and documents")
         self._keep(world, stream.table, generations)
         return self._result(world, human, stream, split_warnings, gates, generations, judged)
@@ -139,9 +141,9 @@ class _Run:
 
     def _seal(self, world: World) -> None:
         panels = {
-            panel: world.split[Part(panel.value)].select(["id", "text"]).append_column(
-                "group", world.split[Part(panel.value)]["unit"]
-            )
+            panel: world.split[Part(panel.value)]
+            .select(["id", "text"])
+            .append_column("group", world.split[Part(panel.value)]["unit"])
             for panel in Panel
             if world.split[Part(panel.value)].num_rows
         }
@@ -168,9 +170,7 @@ class _Run:
         description, reading, warnings = load(path / "facts.json", _STREAM_FACTS)
         return StreamInput(load_table(path / "documents.parquet"), description, reading, tuple(warnings))
 
-    def _arm(
-        self, world: World, arm: str, checks: HardChecks, stream: Checked, gates: int
-    ) -> list[_Generation]:
+    def _arm(self, world: World, arm: str, checks: HardChecks, stream: Checked, gates: int) -> list[_Generation]:
         regime = regime_of(arm, world)
         if regime is None:
             return self._gated_arm(world, arm, checks, stream if arm == "gated-stream" else None, gates)
@@ -181,7 +181,7 @@ class _Run:
         for generation in range(self.settings.loop.generations + 1):
             self._tell(f"{arm}, generation {generation}")
 
-            def produce(path: Path, generation: int = generation) -> None:
+            def produce(path: Path, generation: int = generation, outputs: list[pa.Table] = outputs) -> None:
                 nonlocal model, training
                 if generation:
                     before = model or world.learner.fit(training, np.random.default_rng(0))
@@ -189,8 +189,12 @@ class _Run:
                     write_parquet(path / "output.parquet", output)
                     write_parquet(path / "training.parquet", training)
                 model = world.learner.fit(training, np.random.default_rng(0))
-                events = self._regime_events(world, arm, generation, training)
-                save(path / "generation.json", self._measured(world, arm, generation, model, training, [], events), _Generation)
+                events = self._ancestry.of_regime(arm, generation, training)
+                save(
+                    path / "generation.json",
+                    self._measured(world, arm, generation, model, training, [], events),
+                    _Generation,
+                )
 
             before_step = model
             path = self._step(f"{arm}-{generation}", produce)
@@ -219,17 +223,26 @@ class _Run:
                     model = world.learner.fit(gate.mix(state.gate.admitted), np.random.default_rng(0))
                     done = gated_round(world, gate, checks, arm, generation, model, state, stream)
                     state = done.state
-                    place = {"run": self.folder.id, "arm": arm, "generation": generation}
                     batches = [done.own, *([_part(stream, done.offered)] if stream is not None else [])]
-                    verdicts = [verdict_rows(batch, before.gate, state.gate, **place) for batch in batches]
+                    verdicts = [
+                        verdict_rows(batch, before.gate, state.gate, run=self.folder.id, arm=arm, generation=generation)
+                        for batch in batches
+                    ]
                     write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
                     write_parquet(path / "output.parquet", done.own.documents.select(DOCUMENT.names))
                     rounds = _rounds(arm, generation, done.budgets, state)
                 save_gated(path, state)
                 training = gate.mix(state.gate.admitted)
                 model = world.learner.fit(training, np.random.default_rng(0))
-                events = self._gated_events(world, arm, generation, training, state)
-                save(path / "generation.json", self._measured(world, arm, generation, model, training, rounds, events), _Generation)
+                own = f"own-output-{generation}" if generation else None
+                status = state.gate.statuses.get(own or "")
+                sizes = (status.documents, status.tokens) if status else (0, 0)
+                events = self._ancestry.of_gate(arm, generation, training, own, *sizes)
+                save(
+                    path / "generation.json",
+                    self._measured(world, arm, generation, model, training, rounds, events),
+                    _Generation,
+                )
 
             path = self._step(f"{arm}-{generation}", produce)
             state = load_gated(path)
@@ -260,13 +273,13 @@ class _Run:
             gate = world.gate(gates=gates, machine_share=1.0)
             state = judge_stream(gate, checked)
             start = gate.start()
-            place = {"run": self.folder.id, "generation": 1}
-            verdicts = [verdict_rows(checked, start, state, arm=STREAM_ARM, **place)]
+            run = self.folder.id
+            verdicts = [verdict_rows(checked, start, state, run=run, arm=STREAM_ARM, generation=1)]
             trainings, tests = state.trainings, state.steering_tests or len(state.sealed)
             second: list[Card] = []
             if also is not None:
                 other = judge_stream(gate, also)
-                verdicts.append(verdict_rows(also, start, other, arm=_WITHOUT_PARENTS, **place))
+                verdicts.append(verdict_rows(also, start, other, run=run, arm=_WITHOUT_PARENTS, generation=1))
                 second = cards(also, other)
             write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
             write_parquet(path / "admitted.parquet", state.admitted.select(DOCUMENT.names))
@@ -290,6 +303,18 @@ class _Run:
         """Return the human originals of the rewrites, where the run made them itself."""
         return None if self.settings.stream.paths else world.split[Part.SOURCES]
 
+    def _example(self, world: World, stream: pa.Table) -> None:
+        """Keep a stream and a reserve to try the gate on, where the run made its stream itself."""
+        if self.settings.stream.paths:
+            return
+
+        def produce(path: Path) -> None:
+            documents, human = make_example(world, stream)
+            write_documents(documents, path / "example-stream.jsonl")
+            write_documents(human, path / "example-human.jsonl.zst")
+
+        self._step("example", produce)
+
     def _keep(self, world: World, stream: pa.Table, generations: list[_Generation]) -> None:
         """Write documents, verdicts and lineage into the project's tables; repeating it changes nothing."""
         store, run = self.folder.store, self.folder.id
@@ -301,13 +326,17 @@ class _Run:
         documents.append(everything.cast(DOCUMENT), skip_existing=True, wait_seconds=30)
         documents.tag(f"run-{run}")
         found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob("*/verdicts.parquet"))]
-        verdicts = pa.concat_tables(found).sort_by([(name, "ascending") for name in ("id", "arm", "generation", "stage")])
+        verdicts = pa.concat_tables(found).sort_by(
+            [(name, "ascending") for name in ("id", "arm", "generation", "stage")]
+        )
         write_parquet(self.folder.path / "verdicts.parquet", verdicts)
         ledger = Ledger(store, run=run)
         ledger.record(verdicts)
         ledger.table.tag(f"run-{run}")
         rows = [row for generation in generations for row in generation.lineage]
-        events = pa.concat_tables([self._founders(world, stream), pa.Table.from_pylist(rows, schema=LINEAGE)])
+        events = pa.concat_tables(
+            [self._ancestry.founders(world.train, stream), pa.Table.from_pylist(rows, schema=LINEAGE)]
+        )
         lineage_table(store, run=run).append(events, skip_existing=True, wait_seconds=30)
         for number, rejects in enumerate(sorted(steps.glob("*/rejects.jsonl"))):
             text = rejects.read_text("utf-8")
@@ -315,84 +344,6 @@ class _Run:
             write_text(self.folder.path / "rejects.jsonl", earlier + text)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
-
-    def _node(self, *parts: object) -> str:
-        return "/".join(map(str, (self.folder.id, *parts)))
-
-    def _founders(self, world: World, stream: pa.Table) -> pa.Table:
-        run = self.folder.id
-        human = data_set_made(
-            self._node("human"), [], [], items=world.train.num_rows, tokens=world.budget, generation=0, arm="", run=run
-        )
-        events = [human]
-        counts = token_counts(stream)
-        names = np.asarray(stream["recipe"].to_pylist(), dtype=object)
-        for name in sorted(set(names.tolist())):
-            rows = names == name
-            place = {"items": int(rows.sum()), "tokens": int(counts[rows].sum()), "generation": 1, "arm": "", "run": run}
-            # A recipe's documents come from elsewhere: what they descend from is in their parents column.
-            events.append(data_set_made(self._node("stream", name), [], [], **place))
-        return pa.concat_tables(events)
-
-    def _regime_events(self, world: World, arm: str, generation: int, training: pa.Table) -> list[dict[str, Any]]:
-        inputs = {self._node("human"): 1.0}
-        sampled = []
-        if generation and arm != "human-only":
-            output = self._node(arm, generation, "output")
-            sampled = [self._sampled(arm, generation, output, training)]
-            inputs = {output: 1.0}
-        return [*sampled, *self._trained(arm, generation, inputs, training)]
-
-    def _gated_events(
-        self, world: World, arm: str, generation: int, training: pa.Table, state: GatedState
-    ) -> list[dict[str, Any]]:
-        counts = token_counts(training)
-        names = np.asarray([name or "" for name in training["recipe"].to_pylist()], dtype=object)
-        total = max(int(counts.sum()), 1)
-        inputs = {}
-        for name in sorted(set(names.tolist())):
-            own = name.startswith("own-output-")
-            node = self._node("human") if not name else self._node(*((arm, name) if own else ("stream", name)))
-            inputs[node] = float(counts[names == name].sum() / total)
-        sampled = []
-        if generation:
-            name = f"own-output-{generation}"
-            offered = state.gate.statuses.get(name)
-            event = data_set_sampled(
-                self._node(arm, name),
-                [self._node(arm, generation - 1, "model")],
-                [1.0],
-                items=offered.documents if offered else 0,
-                tokens=offered.tokens if offered else 0,
-                generation=generation,
-                arm=arm,
-                run=self.folder.id,
-            )
-            sampled = event.to_pylist()
-        return [*sampled, *self._trained(arm, generation, inputs, training)]
-
-    def _sampled(self, arm: str, generation: int, node: str, training: pa.Table) -> dict[str, Any]:
-        event = data_set_sampled(
-            node,
-            [self._node(arm, generation - 1, "model")],
-            [1.0],
-            items=training.num_rows,
-            tokens=int(token_counts(training).sum()),
-            generation=generation,
-            arm=arm,
-            run=self.folder.id,
-        )
-        return dict(event.to_pylist()[0])
-
-    def _trained(
-        self, arm: str, generation: int, inputs: dict[str, float], training: pa.Table
-    ) -> list[dict[str, Any]]:
-        counts = {"items": training.num_rows, "tokens": int(token_counts(training).sum())}
-        place = {"generation": generation, "arm": arm, "run": self.folder.id, **counts}
-        mixed = self._node(arm, generation, "training")
-        made = data_set_made(mixed, list(inputs), list(inputs.values()), **place)
-        trained = model_trained(self._node(arm, generation, "model"), [mixed], [1.0], **place)
-        return [*made.to_pylist(), *trained.to_pylist()]
 
     def _result(
         self,

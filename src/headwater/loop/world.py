@@ -75,8 +75,8 @@ class World:
         final = split[Part.FINAL]["text"].to_pylist()
         rng = np.random.default_rng([settings.seed, 7])
         long_enough = [text for text in final if len(text.split()) >= 3 * PROMPT_WORDS] or final
-        chosen = rng.choice(len(long_enough), size=min(3, len(long_enough)), replace=False) if long_enough else []
-        prompts = tuple(" ".join(long_enough[int(i)].split()[:PROMPT_WORDS]) for i in chosen)
+        chosen = rng.permutation(len(long_enough))[:3].tolist()
+        prompts = tuple(" ".join(long_enough[i].split()[:PROMPT_WORDS]) for i in chosen)
         return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts)
 
     @property
@@ -187,9 +187,7 @@ class World:
             machine_share=float(counts[machine].sum() / max(int(counts.sum()), 1)),
         )
 
-    def continue_prompts(
-        self, arm: str, generation: int, model: NgramModel, words: int = 40
-    ) -> Sequence[SampleText]:
+    def continue_prompts(self, arm: str, generation: int, model: NgramModel, words: int = 40) -> Sequence[SampleText]:
         """Return the world's prompts continued by a model; the same draws for every model."""
         return [
             SampleText(

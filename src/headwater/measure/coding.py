@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def bits_per_byte(nats: NDArray[np.float64], spelling_nats: NDArray[np.float64], coded_bytes: NDArray[np.int64]) -> float:
+def bits_per_byte(
+    nats: NDArray[np.float64], spelling_nats: NDArray[np.float64], coded_bytes: NDArray[np.int64]
+) -> float:
     """Return the bits a model needs per byte of text, over all documents together. Lower is better.
 
     A closed vocabulary gives unknown words away for free, so a loss in nats per token cannot be compared between

@@ -286,7 +286,7 @@ def _build(stream: NDArray[np.int32], beginning: int, order: int, discounts: NDA
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations. The functions called for every token
 # take the arrays one by one: handing them the trie costs a reference count per array and call, and half the speed.
-# ruff: noqa: ANN001, ANN202, PLR0917
+# ruff: noqa: ANN001, ANN202
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,0 +1,17 @@
+"""What a reader gets: charts, one self-contained HTML page, and the literature behind it."""
+
+from headwater.report.bibliography import REFERENCES, Reference, Topic, bibtex, references
+from headwater.report.document import render_gate_report, render_report
+from headwater.report.verdict import gate_verdict, run_verdict
+
+__all__ = [
+    "REFERENCES",
+    "Reference",
+    "Topic",
+    "bibtex",
+    "gate_verdict",
+    "references",
+    "render_gate_report",
+    "render_report",
+    "run_verdict",
+]

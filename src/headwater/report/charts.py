@@ -21,8 +21,21 @@ from headwater.schema import Verdict
 if TYPE_CHECKING:
     import altair as alt
 
-INK, MUTED, GRID, PAPER, BASE, PALE = "#1c2430", "#5b6573", "#e3e6ea", "#fffffe", "#c3cad3", "#dfe4ea"
-"""House colours: text, secondary text, grid, background, the line to hold, and bars beside the one that matters."""
+PALETTE: Mapping[str, tuple[str, str]] = {
+    "ink": ("#1c2430", "#e6e9ee"),
+    "muted": ("#5b6573", "#a3adba"),
+    "grid": ("#e3e6ea", "#2c333d"),
+    "paper": ("#ffffff", "#14181d"),
+    "base": ("#c3cad3", "#566270"),
+    "pale": ("#dfe4ea", "#3c4550"),
+    "orange": ("#b85009", "#f2944f"),
+    "purple": ("#8a3b78", "#d78fc6"),
+    "blue": ("#1d5fa8", "#6fb1f2"),
+    "green": ("#00766a", "#45c8b2"),
+}
+"""House colours by role, on a light and on a dark page. Charts are drawn in the light ones."""
+
+INK, MUTED, GRID, PAPER, BASE, PALE, ORANGE, PURPLE, BLUE, GREEN = (light for light, _ in PALETTE.values())
 
 # vl-convert carries Liberation Sans and measures with it; Arial and Helvetica have the same widths, so no label is
 # clipped in a browser that has only these.
@@ -44,27 +57,12 @@ class Style:
 
 STYLES: Mapping[str, Style] = {
     "human-only": Style(BASE, (1, 0), "circle"),
-    "ungated": Style("#c2570c", (7, 4), "square"),
-    "filtered": Style("#8a3b78", (2, 3), "triangle-up"),
-    "gated": Style("#1d5fa8", (1, 0), "circle"),
-    "gated-stream": Style("#00766a", (1, 0), "diamond"),
+    "ungated": Style(ORANGE, (7, 4), "square"),
+    "filtered": Style(PURPLE, (2, 3), "triangle-up"),
+    "gated": Style(BLUE, (1, 0), "circle"),
+    "gated-stream": Style(GREEN, (1, 0), "diamond"),
 }
 _OTHER = Style(MUTED, (10, 3, 2, 3), "cross")
-
-ACCENT = STYLES["gated"].colour
-DARK: Mapping[str, str] = {
-    INK: "#e6e9ee",
-    MUTED: "#a3adba",
-    GRID: "#2e353f",
-    PAPER: "#171b21",
-    BASE: "#59636f",
-    PALE: "#3c4550",
-    "#c2570c": "#f2944f",
-    "#8a3b78": "#d78fc6",
-    "#1d5fa8": "#6fb1f2",
-    "#00766a": "#45c8b2",
-}
-"""What each colour of a chart becomes on a dark page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Measure:
     """Whether the axis starts at zero."""
 
 
-LOSS = Measure(lambda r: r.loss_nats, "Loss on unseen human text, nats per word", ".1f", 3, zero=False)
+LOSS = Measure(lambda r: r.loss_nats, "Loss on unseen human text, nats per word (lower is better)", ".1f", 3, zero=False)
 RARE_WORDS = Measure(lambda r: r.rare_word_recall, "Rare words still present", ".0%", -1, zero=True)
 SUPPORT = Measure(lambda r: r.support, "Distinct words", ",d", -1, zero=True)
 DISTINCT_2 = Measure(lambda r: r.distinct_2, "Distinct-2: distinct share of word pairs", ".2~f", -1, zero=True)
@@ -158,8 +156,8 @@ def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: in
     if moving and len(generations) <= _PLENTY:
         points = alt.Chart(_data(moving)).mark_point(filled=True, opacity=1, size=_POINTS**2)
         layers.append(points.encode(x, y, colour, shape))
-    text = alt.Chart(_data(labels)).mark_text(align="left", dx=9, fontSize=12, color=INK)
-    layers.append(text.encode(x, y, alt.Text("label:N")))
+    text = alt.Chart(_data(labels)).mark_text(align="left", dx=9, fontSize=12)
+    layers.append(text.encode(x, y, alt.Text("label:N"), color=alt.Color("colour:N", scale=None)))
     description = f"{measure.title} by generation. " + " ".join(f"{row['label']}." for row in labels)
     return _svg(alt.layer(*layers), width, height, name_, measure.title, description)
 
@@ -174,7 +172,12 @@ def _end_labels(
     places = _spread([row["value"] for row in rows], gap, domain)
     value = (lambda row: f"  {number(row['value'], measure.digits)}") if measure.digits >= 0 else lambda _: ""
     return [
-        {"generation": row["generation"], "value": place, "label": name(ARM_NAMES.get(row["arm"], row["arm"])) + value(row)}
+        {
+            "generation": row["generation"],
+            "value": place,
+            "label": name(ARM_NAMES.get(row["arm"], row["arm"])) + value(row),
+            "colour": MUTED if row["arm"] == "human-only" else STYLES.get(row["arm"], _OTHER).colour,
+        }
         for row, place in zip(rows, places, strict=True)
     ]
 
@@ -220,15 +223,16 @@ def stream_gains(result: RunResult) -> str:
             }
         )
     low, high = min(0.0, *(r["low"] for r in rows)), max(0.0, *(r["high"] for r in rows))
+    margin = 0.05 * (high - low) or 1.0
     y = alt.Y("arm:N", sort=[r["arm"] for r in rows], title=None, axis=alt.Axis(domain=False, ticks=False, labelPadding=8))
     x = alt.X(
         "gain:Q",
-        title="Gain over human only on unseen human text, nats per word (bars: ±2 standard errors)",
-        scale=alt.Scale(domain=_domain([low, high], zero=False), nice=False),
-        axis=alt.Axis(format="+.2~f", tickCount=7),
+        title="Gain over human only on unseen human text, nats per word, ±2 standard errors",
+        scale=alt.Scale(domain=[low - margin * (low < 0), high + margin], nice=False),
+        axis=alt.Axis(format="+.2~f", tickCount=7, labelExpr="datum.value == 0 ? '0' : datum.label"),
     )
     layers: list[alt.Chart] = []
-    fills = {"other": {"color": BASE}, "headwater": {"color": ACCENT}}
+    fills = {"other": {"color": BASE}, "headwater": {"color": BLUE}}
     fills["ceiling"] = {"color": PAPER, "stroke": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.2}  # type: ignore[dict-item]
     for kind, look in fills.items():
         if chosen := [r for r in rows if r["kind"] == kind]:
@@ -275,7 +279,7 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     labels[""] = f"{len(ranked) - len(own_row)} other recipes"
     few = len(drawn) <= _PLENTY
     rows = [
-        {"row": labels[recipe], "generation": generation, "label": _short(cell["tokens"]) if few else "", **cell}
+        {"row": labels[recipe], "generation": generation, "ground": 0, "label": _short(cell["tokens"]) if few else "", **cell}
         for (recipe, generation), cell in cells.items()
     ]
     order = [labels[recipe] for recipe in ranked if recipe in own_row] + [labels[""]]
@@ -289,7 +293,7 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         "generation:O",
         title="Generation",
         scale=alt.Scale(domain=drawn),
-        axis=alt.Axis(values=_ticks(drawn, 12), labelAngle=0, grid=False, ticks=False, domain=True),
+        axis=alt.Axis(values=_ticks(drawn, 12), labelAngle=0, grid=False, ticks=False, domain=False),
     )
     y = alt.Y("tokens:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.35 * max(r["tokens"] for r in rows)]))
     fill = alt.Fill(
@@ -300,10 +304,11 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     stroke = alt.Stroke("verdict:N", scale=alt.Scale(domain=domain, range=[look[1] for look in looks]))
     base = alt.Chart(_data(rows))
     bars = base.mark_bar(strokeWidth=1.2).encode(x, y, fill, stroke)
+    ground = base.mark_rule(color=GRID).encode(alt.Y("min(ground):Q", axis=None))
     text = base.mark_text(dy=-7, color=INK, fontSize=11).encode(x, y, alt.Text("label:N"))
     chart = (
-        alt.layer(bars, text)
-        .properties(width=440, height=44)
+        alt.layer(ground, bars, text)
+        .properties(width=440, height=40)
         .facet(
             row=alt.Row(
                 "row:N",
@@ -322,7 +327,7 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
 
 # Fill and outline; in print without colour: dark, empty, grey.
 _VERDICT_LOOKS = {
-    Verdict.ADMITTED.value: (ACCENT, ACCENT),
+    Verdict.ADMITTED.value: (BLUE, BLUE),
     Verdict.QUARANTINED.value: (PAPER, MUTED),
     Verdict.REJECTED.value: (BASE, BASE),
     "several": (PALE, BASE),
@@ -365,7 +370,7 @@ def _svg(
     chart = chart.configure(
         font=FONT,
         aria=False,
-        background=None,
+        background="transparent",
         padding=4,
         view={"stroke": None},
         axis={

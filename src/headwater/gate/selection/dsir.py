@@ -37,7 +37,7 @@ class DSIR:
         p = self._shares(self._bucketed(human)[0])
         q = self._shares(theirs)
         ratio = np.log(p + _SMOOTHING) - np.log(q + _SMOOTHING)
-        return np.bincount(owner, weights=ratio[theirs], minlength=candidates.num_rows)
+        return np.bincount(owner, weights=ratio[theirs], minlength=candidates.num_rows).astype(np.float64)
 
     def _shares(self, buckets: NDArray[np.int64]) -> NDArray[np.float64]:
         counts = np.bincount(buckets, minlength=self.buckets)

@@ -1,0 +1,326 @@
+"""The literature behind what a report shows: one entry per method used, as HTML and as BibTeX."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from markupsafe import Markup
+
+
+class Topic(StrEnum):
+    """What a reference is cited for."""
+
+    DECISION = "decision"
+    MODEL = "model"
+    COLLAPSE = "collapse"
+    SELECTION = "selection"
+    CHECKS = "checks"
+    MEASURES = "measures"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A published work."""
+
+    key: str
+    """Citation key."""
+    topic: Topic
+    authors: tuple[str, ...]
+    """``Family, Given``, in the order of the work; ``others`` where the list is cut."""
+    title: str
+    year: int
+    where: str
+    """Journal with volume and pages, proceedings, or publisher."""
+    used_for: str
+    """What it stands for in a report."""
+    kind: str = "article"
+    """BibTeX entry type."""
+    doi: str = ""
+    arxiv: str = ""
+
+    @property
+    def link(self) -> str:
+        """Return the address of the work, empty for books without one."""
+        if self.doi:
+            return f"https://doi.org/{self.doi}"
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
+
+    @property
+    def names(self) -> str:
+        """Return the authors as ``Given Family, Given Family and Given Family``."""
+        people = [" ".join(reversed(author.split(", "))) for author in self.authors]
+        return " and ".join([", ".join(people[:-1]), people[-1]]) if len(people) > 1 else people[0]
+
+    def html(self) -> Markup:
+        """Return the entry as HTML, everything in it escaped."""
+        title = Markup("<cite>{}</cite>").format(self.title)
+        if self.link:
+            title = Markup('<a href="{}" rel="noreferrer">{}</a>').format(self.link, title)
+        return Markup("{} ({}). {}. {}.").format(self.names, self.year, title, self.where)
+
+    def bibtex(self) -> str:
+        """Return the entry as BibTeX."""
+        venue = {"article": "journal", "inproceedings": "booktitle", "book": "publisher", "misc": "howpublished"}
+        fields = {
+            "author": " and ".join(self.authors),
+            "title": f"{{{self.title}}}",
+            "year": str(self.year),
+            venue[self.kind]: self.where,
+            "doi": self.doi,
+            "eprint": self.arxiv,
+            "archiveprefix": "arXiv" if self.arxiv else "",
+        }
+        lines = [f"  {key} = {{{value}}}," for key, value in fields.items() if value]
+        return "\n".join([f"@{self.kind}{{{self.key},", *lines, "}"])
+
+
+def references(topics: Iterable[Topic]) -> list[Reference]:
+    """Return the references of some topics, in the order of ``REFERENCES``."""
+    wanted = set(topics)
+    return [reference for reference in REFERENCES if reference.topic in wanted]
+
+
+def bibtex(entries: Iterable[Reference]) -> str:
+    """Return references as one BibTeX file."""
+    return "\n\n".join(entry.bibtex() for entry in entries) + "\n"
+
+
+REFERENCES: tuple[Reference, ...] = (
+    Reference(
+        "ville1939",
+        Topic.DECISION,
+        ("Ville, Jean",),
+        "Étude critique de la notion de collectif",
+        1939,
+        "Gauthier-Villars, Paris",
+        "a non-negative supermartingale rarely ever grows large, so evidence may be looked at any time",
+        kind="book",
+    ),
+    Reference(
+        "vovk2021",
+        Topic.DECISION,
+        ("Vovk, Vladimir", "Wang, Ruodu"),
+        "E-values: Calibration, combination and applications",
+        2021,
+        "The Annals of Statistics 49(3), 1736–1754",
+        "e-values and their averages, the evidence the gate decides on",
+        doi="10.1214/20-AOS2020",
+    ),
+    Reference(
+        "grunwald2024",
+        Topic.DECISION,
+        ("Grünwald, Peter", "de Heide, Rianne", "Koolen, Wouter"),
+        "Safe testing",
+        2024,
+        "Journal of the Royal Statistical Society, Series B 86(5), 1091–1128",
+        "tests that stay valid when more data are gathered after looking",
+        doi="10.1093/jrsssb/qkae011",
+        arxiv="1906.07801",
+    ),
+    Reference(
+        "xu2024",
+        Topic.DECISION,
+        ("Xu, Ziyu", "Ramdas, Aaditya"),
+        "Online multiple testing with e-values",
+        2024,
+        "Proceedings of AISTATS, PMLR 238, 3997–4005",
+        "the e-LOND rule, for a bound on the share of wrong admissions",
+        kind="inproceedings",
+        arxiv="2311.06412",
+    ),
+    Reference(
+        "dwork2015",
+        Topic.DECISION,
+        (
+            "Dwork, Cynthia",
+            "Feldman, Vitaly",
+            "Hardt, Moritz",
+            "Pitassi, Toniann",
+            "Reingold, Omer",
+            "Roth, Aaron",
+        ),
+        "The reusable holdout: Preserving validity in adaptive data analysis",
+        2015,
+        "Science 349(6248), 636–638",
+        "why a panel wears out when what it says shapes what it is asked next",
+        doi="10.1126/science.aaa9375",
+    ),
+    Reference(
+        "blum2015",
+        Topic.DECISION,
+        ("Blum, Avrim", "Hardt, Moritz"),
+        "The Ladder: A reliable leaderboard for machine learning competitions",
+        2015,
+        "Proceedings of ICML, PMLR 37, 1006–1014",
+        "answers of one bit keep a panel usable for longer",
+        kind="inproceedings",
+        arxiv="1502.04585",
+    ),
+    Reference(
+        "kish1965",
+        Topic.DECISION,
+        ("Kish, Leslie",),
+        "Survey Sampling",
+        1965,
+        "Wiley, New York",
+        "the design effect of documents within groups",
+        kind="book",
+    ),
+    Reference(
+        "kneser1995",
+        Topic.MODEL,
+        ("Kneser, Reinhard", "Ney, Hermann"),
+        "Improved backing-off for M-gram language modeling",
+        1995,
+        "Proceedings of ICASSP 1, 181–184",
+        "the proxy model",
+        kind="inproceedings",
+        doi="10.1109/ICASSP.1995.479394",
+    ),
+    Reference(
+        "chen1999",
+        Topic.MODEL,
+        ("Chen, Stanley F.", "Goodman, Joshua"),
+        "An empirical study of smoothing techniques for language modeling",
+        1999,
+        "Computer Speech & Language 13(4), 359–394",
+        "its interpolated form",
+        doi="10.1006/csla.1999.0128",
+    ),
+    Reference(
+        "shumailov2024",
+        Topic.COLLAPSE,
+        (
+            "Shumailov, Ilia",
+            "Shumaylov, Zakhar",
+            "Zhao, Yiren",
+            "Papernot, Nicolas",
+            "Anderson, Ross",
+            "Gal, Yarin",
+        ),
+        "AI models collapse when trained on recursively generated data",
+        2024,
+        "Nature 631, 755–759",
+        "model collapse, which the ungated loop shows",
+        doi="10.1038/s41586-024-07566-y",
+    ),
+    Reference(
+        "alemohammad2023",
+        Topic.COLLAPSE,
+        (
+            "Alemohammad, Sina",
+            "Casco-Rodriguez, Josue",
+            "Luzi, Lorenzo",
+            "Humayun, Ahmed Imtiaz",
+            "Babaei, Hossein",
+            "LeJeune, Daniel",
+            "Siahkoohi, Ali",
+            "Baraniuk, Richard G.",
+        ),
+        "Self-consuming generative models go MAD",
+        2023,
+        "arXiv preprint",
+        "loops that consume their own output; choosing the likeliest samples costs diversity",
+        kind="misc",
+        arxiv="2307.01850",
+    ),
+    Reference(
+        "gerstgrasser2024",
+        Topic.COLLAPSE,
+        ("Gerstgrasser, Matthias", "Schaeffer, Rylan", "Dey, Apratim", "Rafailov, Rafael", "others"),
+        "Is model collapse inevitable? Breaking the curse of recursion by accumulating real and synthetic data",
+        2024,
+        "arXiv preprint",
+        "keeping the human data keeps the loop alive",
+        kind="misc",
+        arxiv="2404.01413",
+    ),
+    Reference(
+        "suresh2025",
+        Topic.COLLAPSE,
+        ("Suresh, Ananda Theertha", "Thangaraj, Andrew", "Khandavally, Aditya Nanda Kishore"),
+        "Rate of model collapse in recursive training",
+        2025,
+        "Proceedings of AISTATS, PMLR 258, 1396–1404",
+        "how soon a word is forgotten, given how often it occurred",
+        kind="inproceedings",
+        arxiv="2412.17646",
+    ),
+    Reference(
+        "ferbach2024",
+        Topic.COLLAPSE,
+        ("Ferbach, Damien", "Bertrand, Quentin", "Bose, Avishek Joey", "Gidel, Gauthier"),
+        "Self-consuming generative models with curated data provably optimize human preferences",
+        2024,
+        "Advances in Neural Information Processing Systems 37",
+        "what choosing samples by a score does to a loop",
+        kind="inproceedings",
+        arxiv="2407.09499",
+    ),
+    Reference(
+        "feng2024",
+        Topic.COLLAPSE,
+        ("Feng, Yunzhen", "Dohmatob, Elvis", "Yang, Pu", "Charton, François", "Kempe, Julia"),
+        "Beyond model collapse: Scaling up with synthesized data requires verification",
+        2024,
+        "arXiv preprint",
+        "machine-made data can help where something outside the generator verifies it",
+        kind="misc",
+        arxiv="2406.07515",
+    ),
+    Reference(
+        "maini2024",
+        Topic.SELECTION,
+        ("Maini, Pratyush", "Seto, Skyler", "Bai, He", "Grangier, David", "Zhang, Yizhe", "Jaitly, Navdeep"),
+        "Rephrasing the web: A recipe for compute and data-efficient language modeling",
+        2024,
+        "Proceedings of ACL",
+        "rewritten human text as training data, the kind of recipe that can be useful",
+        kind="inproceedings",
+        arxiv="2401.16380",
+    ),
+    Reference(
+        "xie2023",
+        Topic.SELECTION,
+        ("Xie, Sang Michael", "Santurkar, Shibani", "Ma, Tengyu", "Liang, Percy"),
+        "Data selection for language models via importance resampling",
+        2023,
+        "Advances in Neural Information Processing Systems 36",
+        "DSIR, one of the ways of choosing the gate is compared with",
+        kind="inproceedings",
+        arxiv="2302.03169",
+    ),
+    Reference(
+        "broder1997",
+        Topic.CHECKS,
+        ("Broder, Andrei Z.",),
+        "On the resemblance and containment of documents",
+        1997,
+        "Proceedings of Compression and Complexity of Sequences, 21–29",
+        "near-duplicates by minwise hashing",
+        kind="inproceedings",
+        doi="10.1109/SEQUEN.1997.666900",
+    ),
+    Reference(
+        "yang2023",
+        Topic.CHECKS,
+        ("Yang, Shuo", "Chiang, Wei-Lin", "Zheng, Lianmin", "Gonzalez, Joseph E.", "Stoica, Ion"),
+        "Rethinking benchmark and contamination for language models with rephrased samples",
+        2023,
+        "arXiv preprint",
+        "reworded leaks escape checks of shared word sequences",
+        kind="misc",
+        arxiv="2311.04850",
+    ),
+    Reference(
+        "li2016",
+        Topic.MEASURES,
+        ("Li, Jiwei", "Galley, Michel", "Brockett, Chris", "Gao, Jianfeng", "Dolan, Bill"),
+        "A diversity-promoting objective function for neural conversation models",
+        2016,
+        "Proceedings of NAACL-HLT, 110–119",
+        "distinct-n",
+        kind="inproceedings",
+        arxiv="1510.03055",
+    ),
+)

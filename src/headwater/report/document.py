@@ -1,0 +1,258 @@
+"""Reports: a result becomes one self-contained HTML page that runs no script and loads nothing from elsewhere."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from headwater.gate import Card, Part
+from headwater.loop.result import RoundRecord, RunResult
+from headwater.loop.stream_gate import GateResult
+from headwater.loop.world import SampleText
+from headwater.report import charts, text
+from headwater.report.bibliography import Topic, bibtex, references
+from headwater.report.verdict import HELD, gate_verdict, known_useful, last, line_to_hold, run_verdict
+from headwater.schema import REASON_SENTENCES, Reason, Stage, Verdict
+
+_MOST_CARDS = 24
+_MOST_ROWS = 120
+_MOST_WARNINGS = 20
+_MOST_SETTINGS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart with its caption."""
+
+    svg: Markup
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one loop's model wrote after a prompt."""
+
+    arm: str
+    texts: tuple[str | None, ...]
+    """Continuations by generation; None where it wrote the same as before its first retraining."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What all loops wrote after one prompt."""
+
+    prompt: str
+    before: str
+    """The continuation of generation 0."""
+    generations: tuple[int, ...]
+    rows: tuple[Sample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A recipe that is judged otherwise where no document names its parents."""
+
+    recipe: str
+    with_parents: Card
+    without: Card
+
+
+def render_report(result: RunResult) -> str:
+    """Return the report of a run as HTML, at most 200 KB for any number of recipes and generations."""
+    topics = [Topic.DECISION, Topic.MODEL, *([Topic.COLLAPSE] if result.generations else [])]
+    topics += [Topic.SELECTION, Topic.CHECKS, *([Topic.MEASURES] if result.generations else [])]
+    return _render(
+        "run.html",
+        result,
+        topics,
+        title=f"Run {text.name(result.run)}",
+        verdict=run_verdict(result),
+        line=line_to_hold(result),
+        ends=[record for arm in result.arms if (record := last(result, arm)) is not None],
+        losses=_losses(result),
+        loss_chart=_figure(charts.loss_by_generation(result)),
+        tail_charts=[
+            figure
+            for chart in (charts.rare_word_recall, charts.support, charts.distinct_2)
+            if (figure := _figure(chart(result)))
+        ],
+        samples=_samples(result.samples),
+        stream_chart=_figure(charts.stream_gains(result)),
+        stream={record.arm: record for record in result.stream},
+        useful=known_useful(result.cards),
+        disagreements=_disagreements(result.cards, result.cards_without_parents),
+        tokens_chart=_figure(charts.tokens_by_recipe(result)),
+        feedback=_feedback(result),
+    )
+
+
+def render_gate_report(result: GateResult) -> str:
+    """Return the report on a stream that was judged by itself as HTML, at most 200 KB."""
+    topics = [Topic.DECISION, Topic.MODEL, Topic.SELECTION, Topic.CHECKS]
+    return _render("gate.html", result, topics, title="Gate report", verdict=gate_verdict(result))
+
+
+def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
+    entries = references(topics)
+    ranked = sorted(result.cards, key=lambda card: (_ORDER[card.verdict], card.recipe))
+    page = _environment().get_template(template).render(
+        result=result,
+        rows=ranked[:_MOST_ROWS],
+        cards=ranked[:_MOST_CARDS],
+        counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
+        warnings=result.warnings[:_MOST_WARNINGS],
+        split=[row for row in result.split if row.documents],
+        has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
+        settings=text.printable(result.settings, _MOST_SETTINGS),
+        entries=entries,
+        bibtex=bibtex(entries),
+        palette=charts.PALETTE,
+        **values,
+    )
+    # Blank lines and indentation are for whoever edits the templates.
+    return re.sub(r"\n\s*\n+", "\n", page)
+
+
+_ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("headwater.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        name=text.name,
+        printable=text.printable,
+        number=text.number,
+        signed=text.signed,
+        count=text.count,
+        percent=text.percent,
+        date=text.date,
+        duration=text.duration,
+        listed=text.listed,
+        arm=lambda arm: text.name(text.ARM_NAMES.get(arm, arm)),
+        selection=lambda arm: text.name(text.SELECTION_NAMES.get(arm, arm)),
+        purpose=text.PART_PURPOSES.__getitem__,
+        reason=lambda code: REASON_SENTENCES[Reason(code)],
+    )
+    environment.globals.update(
+        plural=text.plural,
+        decided=_decided,
+        HELD=HELD,
+        Verdict=Verdict,
+        Stage=Stage,
+    )
+    return environment
+
+
+def _figure(svg: str) -> Markup | None:
+    """Return a chart for the page: its colours become the page's, so that it follows a dark page."""
+    if not svg:
+        return None
+    for role, (light, _) in charts.PALETTE.items():
+        svg = svg.replace(f'="{light}"', f'="var(--{role})"')
+    return Markup(svg)  # noqa: S704  (vl-convert escapes every text it draws)
+
+
+def _decided(card: Card) -> tuple[str, str]:
+    """Return the number that decided a card and what it was compared with, in their unit."""
+    if card.measured is None or card.threshold is None:
+        return "–", "–"
+    if card.stage in {Stage.PROVENANCE, Stage.CHECKS}:
+        return f"{text.percent(card.measured)} fails", f"less than {text.percent(card.threshold)}"
+    if card.reason is Reason.TOO_SMALL:
+        return f"{text.count(card.measured)} tokens", f"at least {text.count(card.threshold)} tokens"
+    if card.stage is Stage.SLICES:
+        return f"ln e of harm {text.number(card.measured, 2)}", f"less than {text.number(card.threshold, 2)}"
+    if card.reason is Reason.SHARE_CAP:
+        return text.percent(card.measured), f"at most {text.percent(card.threshold)}"
+    return f"{text.signed(card.measured)} nats per word", f"more than {text.number(card.threshold, 0)}"
+
+
+def _losses(result: RunResult) -> list[tuple[int, dict[str, float]]]:
+    """Return the loss of every loop by generation, for the generations that are drawn."""
+    by_generation: dict[int, dict[str, float]] = {g: {} for g in charts.shown_generations(result)}
+    for record in result.generations:
+        if record.generation in by_generation:
+            by_generation[record.generation][record.arm] = record.loss_nats
+    return list(by_generation.items())
+
+
+def _samples(samples: Sequence[SampleText]) -> list[Samples]:
+    """Return samples by prompt at generations 1, the middle and the last, beside generation 0."""
+    texts = {(s.prompt, s.arm, s.generation): s.continuation for s in samples}
+    known = sorted({s.generation for s in samples})
+    if not known:
+        return []
+    later = [generation for generation in known if generation > known[0]]
+    chosen = tuple(dict.fromkeys([*later[:1], *later[len(later) // 2 : len(later) // 2 + 1], *later[-1:]]))
+    arms = tuple(dict.fromkeys(s.arm for s in samples))
+    found = []
+    for prompt in dict.fromkeys(s.prompt for s in samples):
+        start = next((texts[prompt, arm, known[0]] for arm in arms if (prompt, arm, known[0]) in texts), "")
+        rows = tuple(
+            Sample(
+                arm,
+                tuple(
+                    None if (wrote := texts.get((prompt, arm, g), "")) == start else _continuation(prompt, wrote)
+                    for g in chosen
+                ),
+            )
+            for arm in arms
+        )
+        found.append(Samples(text.printable(prompt, 200), _continuation(prompt, start), chosen, rows))
+    return found
+
+
+def _continuation(prompt: str, written: str) -> str:
+    return text.printable(written.removeprefix(prompt).strip(), 320) or "(nothing)"
+
+
+def _disagreements(cards: Sequence[Card], without: Sequence[Card]) -> list[Disagreement]:
+    """Return the recipes whose verdict, or what it rests on, changes where no document names its parents."""
+    nameless = {card.recipe: card for card in without}
+    return [
+        Disagreement(card.recipe, card, other)
+        for card in cards[:_MOST_ROWS]
+        if (other := nameless.get(card.recipe)) is not None
+        and (card.verdict, card.stage, card.reason) != (other.verdict, other.stage, other.reason)
+    ]
+
+
+def _feedback(result: RunResult) -> Mapping[str, Any]:
+    """Return what the gated loops took, and what became of their own output."""
+    offered = {card.recipe for card in result.cards}
+    own = [record for record in result.rounds if record.recipe not in offered]
+    end: dict[tuple[str, str], RoundRecord] = {(r.arm, r.recipe): r for r in own}
+    taken: dict[str, dict[int, RoundRecord]] = {}
+    for record in result.rounds:
+        if record.arm == "gated-stream" and record.recipe in offered:
+            taken.setdefault(record.recipe, {})[record.generation] = record
+    generations = sorted({r.generation for r in result.rounds if r.arm == "gated-stream"})
+    shown = generations if len(generations) <= 12 else [*generations[:11], generations[-1]]
+    spent = sorted(
+        (recipe for recipe, rounds in taken.items() if any(r.tokens for r in rounds.values())),
+        key=lambda recipe: (-sum(r.tokens for r in taken[recipe].values()), recipe),
+    )
+    return {
+        "own": {
+            arm: {
+                "offered": len(verdicts),
+                "admitted": sum(v == Verdict.ADMITTED for v in verdicts),
+                "harmful": sum(v == Verdict.REJECTED for v in verdicts),
+            }
+            for arm in dict.fromkeys(record.arm for record in own)
+            if (verdicts := [record.verdict for (a, _), record in end.items() if a == arm])
+        },
+        "generations": shown,
+        "taken": [(recipe, taken[recipe]) for recipe in spent[:20]],
+    }
