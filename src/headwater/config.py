@@ -52,11 +52,11 @@ class StreamSettings(_Section):
 class SplitSettings(_Section):
     """Shares of the human documents, by tokens. Groups stay whole."""
 
-    train: Share = Field(default=0.20, description="training text of generation 0, the human base")
+    train: Share = Field(default=0.15, description="training text of generation 0, the human base")
     sources: Share = Field(default=0.24, description="unseen documents that the run's own rewrites are made from")
     steering: Share = Field(default=0.10, description="panel whose scores steer generation")
-    certification: Share = Field(default=0.37, description="panel that only answers admit or not")
-    final: Share = Field(default=0.09, description="panel that is only reported on")
+    certification: Share = Field(default=0.43, description="panel that only answers admit or not")
+    final: Share = Field(default=0.08, description="panel that is only reported on")
 
     @model_validator(mode="after")
     def _adds_up(self) -> "SplitSettings":

@@ -19,6 +19,7 @@ from headwater.sources import write_documents
 from headwater.store import RunFolder, list_runs, resolve, write_bytes, write_parquet, write_text
 
 CONFIG = "headwater.toml"
+QUICKSTART_MACHINE_SHARE = 0.5
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -37,8 +38,17 @@ class Project:
         return self.folder / CONFIG
 
     def settings(self, overrides: dict[str, Any] | None = None) -> Settings:
-        """Return the project's settings; see :func:`headwater.config.load_settings`."""
-        return load_settings(self.config, overrides)
+        """Return the project's settings; see :func:`headwater.config.load_settings`.
+
+        A run on the installed documentation may mix in more machine text than others unless the share is set: its human
+        base is so small that a third of it is less than one recipe of the stream.
+        """
+        settings = load_settings(self.config, overrides)
+        if settings.human.paths or "machine_share" in settings.loop.model_fields_set:
+            return settings
+        return settings.model_copy(
+            update={"loop": settings.loop.model_copy(update={"machine_share": QUICKSTART_MACHINE_SHARE})}
+        )
 
     def init(self) -> Path:
         """Write a commented settings file and return its path.

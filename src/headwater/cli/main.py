@@ -132,7 +132,6 @@ def run(
     if dry_run:
         _print_plan(settings, project, as_json=as_json)
         return
-    project.mkdir(parents=True, exist_ok=True)
     _carry_out(place, lambda progress, started: place.run(settings, progress, run_id=run_id, started=started),
                as_json=as_json, quiet=quiet, check=check)  # fmt: skip
 
@@ -223,12 +222,17 @@ def gate(
 
 
 @app.command()
-def init(project: ProjectFolder = Path()) -> None:
+def init(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
     """Write a commented headwater.toml with every setting at its default."""
     from headwater.project import Project
 
-    project.mkdir(parents=True, exist_ok=True)
-    print(Project(project).init())
+    path = str(Project(project).init())
+    if as_json:
+        from headwater.cli.output import print_json
+
+        print_json({"settings": path})
+    else:
+        print(path)
 
 
 @runs_app.command("list")

@@ -141,8 +141,8 @@ def _check_enough(groups: int, wanted: dict[Part, float]) -> None:
         parts = ", ".join(f"{part.value} {_LEAST_GROUPS[part]}" for part in wanted)
         raise NotEnoughData(
             f"the human documents form {groups} independent groups, but {needed} are needed so that every part gets "
-            f"its least number of groups ({parts}). Add human documents, or name a finer group column if documents of one "
-            "group are really independent."
+            f"its least number of groups ({parts}). Add human documents, or name a finer group column if documents of "
+            "one group are really independent."
         )
 
 

@@ -24,6 +24,10 @@ Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps there are, and what is being done."""
 
 
+def _to_nobody(what: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class HumanInput:
     """Human documents and what is to be said about them."""
@@ -58,14 +62,19 @@ def fingerprint(paths: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def read_human(settings: Settings, rejects: Path) -> HumanInput:
+def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody) -> HumanInput:
     """Return the human documents of the settings, without near-duplicates.
+
+    Args:
+        settings: resolved settings.
+        rejects: where rows that could not be used are kept.
+        tell: told how far the reading has come.
 
     Raises:
         InputError: nothing can be read, or no document is human.
     """
     if not settings.human.paths:
-        corpus = collect_documentation()
+        corpus = collect_documentation(progress=lambda done, files: tell(f"file {done:,} of {files:,}"))
         table, removed = without_near_duplicates(corpus.table)
         facts = _facts(table, "the documentation installed with Python", removed, dict(corpus.packages), grouped=True)
         warnings = (f"{corpus.skipped} installed files could not be parsed.",) if corpus.skipped else ()
@@ -82,6 +91,7 @@ def read_human(settings: Settings, rejects: Path) -> HumanInput:
             human = batch.filter(pc.equal(batch["origin"], Origin.HUMAN.value))
             not_human += batch.num_rows - human.num_rows
             sample.add(human)
+            tell(f"{stream.report.accepted:,} documents")
     table = sample.table()
     if not table.num_rows:
         raise InputError(
@@ -108,7 +118,7 @@ def read_human(settings: Settings, rejects: Path) -> HumanInput:
     )
 
 
-def read_stream(settings: Settings, rejects: Path) -> StreamInput:
+def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody) -> StreamInput:
     """Return the user's machine documents; each row's recipe is its column's value, or its file's name."""
     columns = Columns(
         text=settings.stream.text,
@@ -118,7 +128,11 @@ def read_stream(settings: Settings, rejects: Path) -> StreamInput:
     )
     with RejectLog(rejects) as log:
         stream = read_documents(settings.stream.paths, columns, log, origin=Origin.MACHINE)
-        table = pa.Table.from_batches(list(stream))
+        batches = []
+        for batch in stream:
+            batches.append(batch)
+            tell(f"{stream.report.accepted:,} documents")
+        table = pa.Table.from_batches(batches)
     warnings = []
     if not any(table["parents"].to_pylist()):
         warnings.append(

@@ -96,6 +96,7 @@ class _Run:
         self._key = digest([settings.model_dump(), inputs, used_versions()])
         self._ancestry = Ancestry(folder.id)
         self._done = 0
+        self._what = ""
         loop = settings.loop
         self._total = 5 + len(loop.arms) * (loop.generations + 1)
 
@@ -122,7 +123,11 @@ class _Run:
 
     def _tell(self, what: str) -> None:
         self._progress(self._done, self._total, what)
+        self._what = what
         self._done += 1
+
+    def _tell_detail(self, detail: str) -> None:
+        self._progress(self._done - 1, self._total, f"{self._what}: {detail}")
 
     def _step(self, name: str, produce: Any) -> Path:
         return self.folder.step(name, self._key, produce)
@@ -131,7 +136,7 @@ class _Run:
         self._tell("reading human documents")
 
         def produce(path: Path) -> None:
-            found = read_human(self.settings, path / "rejects.jsonl")
+            found = read_human(self.settings, path / "rejects.jsonl", self._tell_detail)
             write_parquet(path / "documents.parquet", found.table)
             save(path / "facts.json", (found.facts, found.reading, found.warnings), _HUMAN_FACTS)
 
@@ -158,7 +163,7 @@ class _Run:
 
         def produce(path: Path) -> None:
             if self.settings.stream.paths:
-                found = read_stream(self.settings, path / "rejects.jsonl")
+                found = read_stream(self.settings, path / "rejects.jsonl", self._tell_detail)
                 table, about = world.encode(found.table), (found.description, found.reading, found.warnings)
             else:
                 table = make_stream(world)

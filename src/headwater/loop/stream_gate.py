@@ -62,11 +62,11 @@ def judge_files(
     """
     start = time.monotonic()
     progress(0, 4, "reading human documents")
-    human = read_human(settings, rejects)
+    human = read_human(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"))
     split, split_warnings = split_human(human.table, settings)
     world = World.on(split, settings)
     progress(1, 4, "reading the stream")
-    stream = read_stream(settings, rejects)
+    stream = read_stream(settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"))
     progress(2, 4, "checking the stream")
     checked = world.hard_checks().apply(world.encode(stream.table))
     progress(3, 4, "measuring utility")

@@ -83,12 +83,12 @@ class Measure:
 LOSS = Measure(lambda r: r.loss_nats, "Loss on unseen human text, nats per word (lower is better)", ".1f", 3, zero=False)
 RARE_WORDS = Measure(lambda r: r.rare_word_recall, "Rare words still present", ".0%", -1, zero=True)
 SUPPORT = Measure(lambda r: r.support, "Distinct words", ",d", -1, zero=True)
-DISTINCT_2 = Measure(lambda r: r.distinct_2, "Distinct-2: distinct share of word pairs", ".2~f", -1, zero=True)
+DISTINCT_2 = Measure(lambda r: r.distinct_2, "Distinct-2, share of word pairs", ".2~f", -1, zero=True)
 
 
 def loss_by_generation(result: RunResult) -> str:
     """Return the chart of the loss on the final panel per generation, one line per loop."""
-    return _by_generation(result, LOSS, name_="loss", width=560, height=320)
+    return _by_generation(result, LOSS, name_="loss", width=700, height=350)
 
 
 def rare_word_recall(result: RunResult) -> str:
@@ -141,7 +141,9 @@ def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: in
         "value:Q",
         title=measure.title,
         scale=alt.Scale(domain=domain, nice=False),
-        axis=alt.Axis(format=measure.format, tickCount=6 if height > 200 else 4),
+        axis=alt.Axis(
+            format=measure.format, tickCount=6 if height > 200 else 4, **({} if height > 200 else {"minExtent": 34, "maxExtent": 34})
+        ),
     )
     colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[s.colour for s in styles]), legend=None)
     dash = alt.StrokeDash("arm:N", scale=alt.Scale(domain=arms, range=[list(s.dash) for s in styles]), legend=None)
@@ -236,7 +238,7 @@ def stream_gains(result: RunResult) -> str:
     fills["ceiling"] = {"color": PAPER, "stroke": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.2}  # type: ignore[dict-item]
     for kind, look in fills.items():
         if chosen := [r for r in rows if r["kind"] == kind]:
-            layers.append(alt.Chart(_data(chosen)).mark_bar(size=17, **look).encode(x, y))
+            layers.append(alt.Chart(_data(chosen)).mark_bar(size=18, **look).encode(x, y))
     ceiling = [r for r in rows if r["kind"] == "ceiling"]
     if ceiling:
         layers.append(alt.Chart(_data(ceiling)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
@@ -246,7 +248,7 @@ def stream_gains(result: RunResult) -> str:
     text = alt.Chart(_data(rows)).mark_text(align="left", dx=7, color=INK, fontSize=12)
     layers.append(text.encode(alt.X("at:Q"), y, alt.Text("label:N")))
     description = "Gain in nats per word: " + ", ".join(f"{r['arm']} {r['label']}" for r in rows) + "."
-    return _svg(alt.layer(*layers), 560, 27 * len(rows), "stream", "Gain by way of choosing", description)
+    return _svg(alt.layer(*layers), 660, 30 * len(rows), "stream", "Gain by way of choosing", description)
 
 
 def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
@@ -308,7 +310,7 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     text = base.mark_text(dy=-7, color=INK, fontSize=11).encode(x, y, alt.Text("label:N"))
     chart = (
         alt.layer(ground, bars, text)
-        .properties(width=440, height=40)
+        .properties(width=560, height=42)
         .facet(
             row=alt.Row(
                 "row:N",

@@ -136,6 +136,7 @@ def _environment() -> Environment:
         signed=text.signed,
         count=text.count,
         percent=text.percent,
+        chance=lambda share: f"{100 * share:g}%",
         date=text.date,
         duration=text.duration,
         listed=text.listed,
@@ -214,7 +215,10 @@ def _samples(samples: Sequence[SampleText]) -> list[Samples]:
 
 
 def _continuation(prompt: str, written: str) -> str:
-    return text.printable(written.removeprefix(prompt).strip(), 320) or "(nothing)"
+    """Return what was written after the prompt, which a model repeats with words it does not know as ``<unk>``."""
+    words = [rf"(?:{re.escape(word)}|\W*<unk>\W*?)" for word in prompt.split()]
+    repeated = re.match(r"\s*" + r"\s+".join(words), written, re.IGNORECASE)
+    return text.printable(written[repeated.end() if repeated else 0 :].strip(), 320) or "(nothing)"
 
 
 def _disagreements(cards: Sequence[Card], without: Sequence[Card]) -> list[Disagreement]:
@@ -245,14 +249,18 @@ def _feedback(result: RunResult) -> Mapping[str, Any]:
     )
     return {
         "own": {
-            arm: {
-                "offered": len(verdicts),
-                "admitted": sum(v == Verdict.ADMITTED for v in verdicts),
-                "harmful": sum(v == Verdict.REJECTED for v in verdicts),
-            }
+            arm: {"offered": len(verdicts), "outcome": _outcome(verdicts)}
             for arm in dict.fromkeys(record.arm for record in own)
             if (verdicts := [record.verdict for (a, _), record in end.items() if a == arm])
         },
         "generations": shown,
         "taken": [(recipe, taken[recipe]) for recipe in spent[:20]],
     }
+
+
+def _outcome(verdicts: Sequence[str]) -> str:
+    """Return ``admitted once, rejected 3 times and left undecided twice``."""
+    words = {Verdict.ADMITTED: "admitted", Verdict.REJECTED: "rejected", Verdict.QUARANTINED: "left undecided"}
+    times = {1: "once", 2: "twice"}
+    many = {verdict: sum(v == verdict for v in verdicts) for verdict in words}
+    return text.listed([f"{words[v]} {times.get(n, f'{text.count(n)} times')}" for v, n in many.items() if n])

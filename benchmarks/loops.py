@@ -1,0 +1,66 @@
+"""What the benchmarks of the loop share: an arm carried through its generations in memory, and tables of the result.
+
+A run of the product does the same with every step kept on disk; the generations themselves are the package's own.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from headwater.gate import Checked, GateState
+from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
+from headwater.loop.versions import used_versions
+from headwater.loop.world import GenerationRecord, World
+
+
+def run_arm(
+    world: World, arm: str, generations: int, *, gates: int = 1, stream: Checked | None = None
+) -> tuple[list[GenerationRecord], GateState | None]:
+    """Return the measures of generations 0 to ``generations`` of an arm, and the state of its gate where it has one.
+
+    Args:
+        world: shared ground.
+        arm: name of the arm; one without a regime is gated.
+        generations: how often the model is retrained.
+        gates: how many gates share the error budget.
+        stream: checked documents a gated arm may draw on beside its own output.
+    """
+    regime = regime_of(arm, world)
+    rng = np.random.default_rng(0)
+    training = world.train
+    model = world.learner.fit(training, rng)
+    records = [world.measure(arm, 0, model, training)]
+    if regime is not None:
+        outputs: list[pa.Table] = []
+        for generation in range(1, generations + 1):
+            output, training = next_training_set(world, regime, arm, generation, model, outputs)
+            outputs = [output]
+            model = world.learner.fit(training, rng)
+            records.append(world.measure(arm, generation, model, training))
+        return records, None
+    gate = world.gate(gates=gates, machine_share=world.settings.loop.machine_share)
+    checks = world.hard_checks()
+    state = start_gated(gate)
+    for generation in range(1, generations + 1):
+        state = gated_round(world, gate, checks, arm, generation, model, state, stream).state
+        training = gate.mix(state.gate.admitted)
+        model = world.learner.fit(training, rng)
+        records.append(world.measure(arm, generation, model, training))
+    return records, state.gate
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ""])
+
+
+def verdict_of(met: bool) -> str:
+    """Return how a target came out."""
+    return "met" if met else "**missed**"
+
+
+def versions() -> str:
+    """Return the versions of everything that computed the figures, as one line."""
+    return ", ".join(f"{name} {version}" for name, version in used_versions().items())
