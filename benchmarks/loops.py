@@ -64,3 +64,11 @@ def verdict_of(met: bool) -> str:
 def versions() -> str:
     """Return the versions of everything that computed the figures, as one line."""
     return ", ".join(f"{name} {version}" for name, version in used_versions().items())
+
+
+def without_parents(stream: pa.Table) -> pa.Table:
+    """Return a stream whose documents do not say what they were made from."""
+    at = stream.column_names.index("parents")
+    return stream.set_column(
+        at, stream.schema.field(at), pa.array([[]] * stream.num_rows, stream.schema.field(at).type)
+    )

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from headwater.errors import ConfigError, did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+# TOML has no null, so an empty name stands for none.
+Column = Annotated[str | None, BeforeValidator(lambda name: name if name != "" else None)]
 Arm = Literal["human-only", "ungated", "filtered", "gated", "gated-stream"]
 
 
@@ -30,9 +33,9 @@ class HumanSettings(_Section):
         default=(), description="files, folders or globs; empty: the documentation installed with Python"
     )
     text: str = Field(default="text", description="column with the text")
-    id: str | None = Field(default=None, description="column with a unique id; none: the hash of the text")
-    group: str | None = Field(default=None, description="column naming the unit of independence: article, author, site")
-    origin: str | None = Field(
+    id: Column = Field(default=None, description="column with a unique id; none: the hash of the text")
+    group: Column = Field(default=None, description="column naming the unit of independence: article, author, site")
+    origin: Column = Field(
         default=None, description="column saying human, machine, mixed or unknown; only human rows are used"
     )
 
@@ -44,19 +47,19 @@ class StreamSettings(_Section):
         default=(), description="files, folders or globs; empty: recipes made from the human documents"
     )
     text: str = Field(default="text", description="column with the text")
-    id: str | None = Field(default=None, description="column with a unique id; none: the hash of the text")
-    recipe: str | None = Field(default=None, description="column naming the recipe; none: each file is a recipe")
-    parents: str | None = Field(default=None, description="column with the ids of the documents it was made from")
+    id: Column = Field(default=None, description="column with a unique id; none: the hash of the text")
+    recipe: Column = Field(default=None, description="column naming the recipe; none: each file is a recipe")
+    parents: Column = Field(default=None, description="column with the ids of the documents it was made from")
 
 
 class SplitSettings(_Section):
     """Shares of the human documents, by tokens. Groups stay whole."""
 
-    train: Share = Field(default=0.15, description="training text of generation 0, the human base")
+    train: PositiveShare = Field(default=0.15, description="training text of generation 0, the human base")
     sources: Share = Field(default=0.24, description="unseen documents that the run's own rewrites are made from")
     steering: Share = Field(default=0.10, description="panel whose scores steer generation")
-    certification: Share = Field(default=0.43, description="panel that only answers admit or not")
-    final: Share = Field(default=0.08, description="panel that is only reported on")
+    certification: PositiveShare = Field(default=0.43, description="panel that only answers admit or not")
+    final: PositiveShare = Field(default=0.08, description="panel that is only reported on")
 
     @model_validator(mode="after")
     def _adds_up(self) -> "SplitSettings":
@@ -118,6 +121,8 @@ class LoopSettings(_Section):
     def _has_a_line_to_hold(self) -> "LoopSettings":
         if "human-only" not in self.arms:
             raise ValueError('arms must contain "human-only", the line the others are compared with')
+        if len(set(self.arms)) < len(self.arms):
+            raise ValueError(f"arms must name each loop once, got {', '.join(self.arms)}")
         return self
 
 
@@ -157,25 +162,28 @@ def load_settings(
             raise ConfigError([f"not valid TOML: {error}"], where) from error
     else:
         values = {}
-    merged = _merge(values, {**_from_environment(os.environ if environ is None else environ), **(overrides or {})})
+    asked = {key: value for key, value in (overrides or {}).items() if value is not None}
+    named = _from_environment(os.environ if environ is None else environ)
+    origins = {**{key: f"environment {_variable(key)}" for key in named}, **dict.fromkeys(asked, "command line")}
     try:
-        return Settings.model_validate(merged)
+        return Settings.model_validate(_merge(values, {**named, **asked}))
     except ValidationError as error:
-        raise ConfigError(_faults(error, text), where) from None
+        raise ConfigError(_faults(error, text, origins), where) from None
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in _known_keys():
-        value = environ.get("HEADWATER_" + key.replace(".", "_").upper())
+        value = environ.get(_variable(key))
         if value is not None:
-            is_list = key.endswith((".paths", ".arms"))
-            found[key] = (
-                tuple(part for part in value.split(os.pathsep if key.endswith(".paths") else ",") if part)
-                if is_list
-                else value
-            )
+            separator = {"paths": os.pathsep, "arms": ","}.get(key.rpartition(".")[2])
+            listed = (part.strip() for part in value.split(separator)) if separator else ()
+            found[key] = tuple(filter(None, listed)) if separator else value
     return found
+
+
+def _variable(key: str) -> str:
+    return "HEADWATER_" + key.replace(".", "_").upper()
 
 
 def _known_keys() -> list[str]:
@@ -192,22 +200,23 @@ def _known_keys() -> list[str]:
 def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     for key, value in changes.items():
-        if value is None:
-            continue
         *sections, name = key.split(".")
-        place: dict[str, Any] = merged
+        place: Any = merged
         for section in sections:
             place = place.setdefault(section, {})
-        place[name] = value
+        if isinstance(place, dict):  # else the file holds a value where a section belongs, which is a fault of its own
+            place[name] = value
     return merged
 
 
-def _faults(error: ValidationError, text: str) -> list[str]:
+def _faults(error: ValidationError, text: str, origins: Mapping[str, str]) -> list[str]:
     faults = []
     for fault in error.errors():
         path = [str(part) for part in fault["loc"]]
-        line = _line_of(path, text)
-        place = f"{'.'.join(path) or 'settings'}{f' (line {line})' if line else ''}"
+        origin = origins.get(".".join(path[:2]))
+        line = _line_of(".".join(path), text)
+        where = f" ({origin})" if origin else f" (line {line})" if line else ""
+        place = f"{'.'.join(path) or 'settings'}{where}"
         if fault["type"] == "extra_forbidden":
             siblings = _siblings(path)
             message = f"{place}: unknown key. Known: {', '.join(siblings)}.{did_you_mean(path[-1], siblings)}"
@@ -225,18 +234,18 @@ def _siblings(path: list[str]) -> list[str]:
     return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
 
 
-def _line_of(path: list[str], text: str) -> int | None:
-    """Return the line of a key; a plain search, because tomllib gives no positions."""
+def _line_of(path: str, text: str) -> int | None:
+    """Return the line of a dotted key; a plain search, because tomllib gives no positions."""
     section = ""
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[([^\[\]]+)\]", line)
         if header:
             section = header.group(1).strip()
-            if path == [section]:
+            if path == section:
                 return number
             continue
         key = re.match(r"\s*([\w\"'.-]+)\s*=", line)
-        if key and [*filter(None, [section]), key.group(1).strip("\"'")] == path[: 2 if section else 1]:
+        if key and f"{path}.".startswith(".".join([*filter(None, [section]), key.group(1).strip("\"'"), ""])):
             return number
     return None
 

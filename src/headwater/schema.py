@@ -39,7 +39,6 @@ class Stage(StrEnum):
     CHECKS = "checks"
     UTILITY = "utility"
     SLICES = "slices"
-    MIXTURE = "mixture"
 
 
 class Reason(StrEnum):
@@ -51,7 +50,6 @@ class Reason(StrEnum):
     NO_GAIN = "no_gain"
     TOO_SMALL = "too_small"
     SLICE_HARMED = "slice_harmed"
-    SHARE_CAP = "share_cap"
     INHERITED = "inherited"
     DESCENDS_FROM_PANEL = "descends_from_panel"
     IS_PANEL_DOCUMENT = "is_panel_document"
@@ -74,7 +72,6 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.NO_GAIN: "even the upper bound of its gain is not positive, so it is not tested any further",
     Reason.TOO_SMALL: "it has too few tokens for one test",
     Reason.SLICE_HARMED: "it helps on average but hurts a slice of the human documents",
-    Reason.SHARE_CAP: "the machine-made share of the mix is at its cap",
     Reason.INHERITED: "the verdict of its recipe applies to it",
     Reason.DESCENDS_FROM_PANEL: "it was made from a sealed panel document",
     Reason.IS_PANEL_DOCUMENT: "it is a sealed panel document",

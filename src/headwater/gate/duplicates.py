@@ -1,13 +1,13 @@
 """Documents a stream holds more than once."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headwater.schema import Reason, Stage, content_id
+from headwater.schema import Reason, Stage
 from headwater.text import HashedWords, near_duplicates
 
 
@@ -15,18 +15,19 @@ from headwater.text import HashedWords, near_duplicates
 class Duplicate:
     """Fails documents that repeat an earlier one of the same stream.
 
-    Which copy is kept depends on the order of the stream, so the check is made for one stream as a whole.
+    Which copy is kept depends on the order of the stream, so the check is made for one stream as a whole, and by
+    position: where ids are made from texts, the copies of a document share its id.
     """
 
-    repeats: frozenset[str]
-    """Ids of the documents that repeat an earlier one."""
+    repeats: NDArray[np.bool_]
+    """For each document of the stream, in order, whether it repeats an earlier one."""
     reason: Reason
     stage: Stage = Stage.CHECKS
     threshold: float = 0.0
 
-    def measure(self, documents: pa.Table) -> NDArray[np.float64]:
-        """Return 1 for a repeated document and 0 otherwise."""
-        return np.array([key in self.repeats for key in documents["id"].to_pylist()], np.float64)
+    def measure(self, documents: pa.Table) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return 1 for a repeated document and 0 otherwise; the documents are those the check was made for."""
+        return self.repeats.astype(np.float64)
 
 
 def duplicate_checks(stream: pa.Table, words: HashedWords | None = None) -> tuple[Duplicate, Duplicate]:
@@ -36,16 +37,16 @@ def duplicate_checks(stream: pa.Table, words: HashedWords | None = None) -> tupl
         stream: all documents of the stream.
         words: the documents' hashed words, where they are at hand.
     """
-    ids, texts = stream["id"].to_pylist(), stream["text"].to_pylist()
-    exact = _repeats(ids, _first_seen([content_id(text) for text in texts]))
-    near = _repeats(ids, near_duplicates(texts, words=words))
-    return Duplicate(exact, Reason.EXACT_DUPLICATE), Duplicate(near - exact, Reason.NEAR_DUPLICATE)
+    texts = stream["text"].to_pylist()
+    exact = _repeats(_first_seen(texts))
+    near = _repeats(near_duplicates(texts, words=words))
+    return Duplicate(exact, Reason.EXACT_DUPLICATE), Duplicate(near & ~exact, Reason.NEAR_DUPLICATE)
 
 
-def _repeats(ids: Sequence[str], first: NDArray[np.int64]) -> frozenset[str]:
-    return frozenset(key for i, key in enumerate(ids) if first[i] != i)
+def _repeats(first: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return first != np.arange(len(first))
 
 
-def _first_seen(keys: Sequence[str]) -> NDArray[np.int64]:
-    seen: dict[str, int] = {}
-    return np.array([seen.setdefault(key, i) for i, key in enumerate(keys)], np.int64)
+def _first_seen(texts: Sequence[Hashable]) -> NDArray[np.int64]:
+    seen: dict[Hashable, int] = {}
+    return np.array([seen.setdefault(text, i) for i, text in enumerate(texts)], np.int64)

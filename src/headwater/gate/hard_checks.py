@@ -1,5 +1,6 @@
 """Stages 0 and 1 for a stream: every document through every check, and whole recipes barred for leaks and copies."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -105,12 +106,12 @@ class HardChecks:
         checks: list[Check] = [
             PanelDocument(self.sealed),
             PanelDescendant(self.sealed),
-            _Known.of(too_short, stream, -np.diff(words.offsets).astype(np.float64)),
+            _Known.of(too_short, -np.diff(words.offsets).astype(np.float64)),
             NotText(),
-            _Known.of(Repetitive(), stream, repeated_shares(words)),
+            _Known.of(Repetitive(), repeated_shares(words)),
             *([Truncated()] if self.truncation else []),
             *duplicate_checks(stream, words),
-            *(_Known.of(check, stream, blocks.worst(shares[check.reason], stream.num_rows)) for check in self._overlap),
+            *(_Known.of(check, blocks.worst(shares[check.reason], stream.num_rows)) for check in self._overlap),
             *self.extra,
         ]
         findings = run_checks(stream, checks)
@@ -125,9 +126,8 @@ class HardChecks:
             )
             barred = float(origin[rows].mean())
             if barred >= RECIPE_SHARE:
-                reasons = [findings.reasons[i] for i in rows if origin[i]]
-                worst = max(set(reasons), key=reasons.count) or Reason.DESCENDS_FROM_PANEL
-                bars[name] = Bar(Stage.PROVENANCE, worst, barred)
+                reasons = Counter(reason for i in rows if origin[i] and (reason := findings.reasons[i]) is not None)
+                bars[name] = Bar(Stage.PROVENANCE, reasons.most_common(1)[0][0], barred)
                 continue
             for check in self._overlap:
                 failing = float(np.mean(shares[check.reason][inside] > check.threshold)) if inside.any() else 0.0
@@ -143,18 +143,17 @@ class HardChecks:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A check whose values were computed for the stream as a whole."""
+    """A check whose values were computed for the stream as a whole, one per document in its order."""
 
-    values: Mapping[str, float]
+    values: NDArray[np.float64]
     reason: Reason
     stage: Stage
     threshold: float
 
     @classmethod
-    def of(cls, check: Check, stream: pa.Table, values: NDArray[np.float64]) -> "_Known":
-        ids = stream["id"].to_pylist()
-        return cls(dict(zip(ids, values.tolist(), strict=True)), check.reason, check.stage, check.threshold)
+    def of(cls, check: Check, values: NDArray[np.float64]) -> "_Known":
+        return cls(values, check.reason, check.stage, check.threshold)
 
-    def measure(self, documents: pa.Table) -> NDArray[np.float64]:
+    def measure(self, documents: pa.Table) -> NDArray[np.float64]:  # noqa: ARG002
         """Return the value of each document."""
-        return np.array([self.values[key] for key in documents["id"].to_pylist()], np.float64)
+        return self.values

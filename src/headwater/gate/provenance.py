@@ -34,7 +34,9 @@ class Sealed:
     def are_sealed(self, documents: pa.Table) -> NDArray[np.bool_]:
         """Say for each document whether it is a panel document."""
         pairs = zip(documents["id"].to_pylist(), documents["text"].to_pylist(), strict=True)
-        return np.array([key in self.ids or content_id(text) in self.texts for key, text in pairs], bool)
+        return np.array(
+            [key in self.ids or (text is not None and content_id(text) in self.texts) for key, text in pairs], bool
+        )
 
     def descend(self, documents: pa.Table) -> NDArray[np.bool_]:
         """Say for each document whether a chain of parents leads to a panel document.

@@ -99,22 +99,24 @@ def render_gate_report(result: GateResult) -> str:
 def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
     entries = references(topics)
     ranked = sorted(result.cards, key=lambda card: (_ORDER[card.verdict], card.recipe))
-    page = _environment().get_template(template).render(
-        result=result,
-        rows=ranked[:_MOST_ROWS],
-        cards=ranked[:_MOST_CARDS],
-        counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
-        warnings=result.warnings[:_MOST_WARNINGS],
-        split=[row for row in result.split if row.documents],
-        has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
-        settings=text.printable(result.settings, _MOST_SETTINGS),
-        entries=entries,
-        bibtex=bibtex(entries),
-        palette=charts.PALETTE,
-        **values,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            result=result,
+            rows=ranked[:_MOST_ROWS],
+            cards=ranked[:_MOST_CARDS],
+            counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
+            warnings=result.warnings[:_MOST_WARNINGS],
+            split=[row for row in result.split if row.documents],
+            has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
+            settings=text.printable(result.settings, _MOST_SETTINGS),
+            entries=entries,
+            bibtex=bibtex(entries),
+            palette=charts.PALETTE,
+            **values,
+        )
     )
-    # Blank lines and indentation are for whoever edits the templates.
-    return re.sub(r"\n\s*\n+", "\n", page)
 
 
 _ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}

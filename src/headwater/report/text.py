@@ -37,7 +37,9 @@ PART_PURPOSES = {
 
 # XML allows neither control characters nor lone surrogates nor the two non-characters: the SVG renderer aborts the
 # whole process on them. The characters that reverse or hide text could make one name pass for another.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 
 
 def printable(text: str, limit: int = 400) -> str:

@@ -49,7 +49,11 @@ def run_verdict(result: RunResult) -> str:
     if not any(last(result, arm) for arm in ("gated-stream",)):
         clauses += [_of_stream(result)] if result.cards else []
     sentence = "; ".join(clause for clause in clauses if clause)
-    return f"{sentence[:1].upper()}{sentence[1:]}." if sentence else "The run has no generation and no recipe to report on."
+    return (
+        f"{sentence[:1].upper()}{sentence[1:]}."
+        if sentence
+        else "The run has no generation and no recipe to report on."
+    )
 
 
 def gate_verdict(result: GateResult) -> str:
@@ -95,8 +99,16 @@ def _filtered(result: RunResult, line: float) -> str:
         return ""
     cost, lost = record.loss_nats - line, 1 - record.rare_word_recall
     unit = "" if last(result, "ungated") else " nats per word"
-    paid = f"cost {number(cost)}{unit}" if cost > HELD else f"gained {number(-cost)}{unit}" if cost < -HELD else "cost next to nothing"
-    words = f"lost {percent(lost)} of the rare words" if lost >= _LOST else f"kept {percent(1 - lost)} of the rare words"
+    paid = (
+        f"cost {number(cost)}{unit}"
+        if cost > HELD
+        else f"gained {number(-cost)}{unit}"
+        if cost < -HELD
+        else "cost next to nothing"
+    )
+    words = (
+        f"lost {percent(lost)} of the rare words" if lost >= _LOST else f"kept {percent(1 - lost)} of the rare words"
+    )
     link = "and" if (cost > HELD) == (lost >= _LOST) else "but"
     return f"filtering its output by perplexity {paid} {link} {words}"
 
@@ -157,5 +169,11 @@ def _of_stream(result: RunResult) -> str:
     clause = f"the gate judged the stream, {_admissions(result, admitted)}"
     if gain is None or not admitted:
         return clause
-    worth = f"a gain of {number(gain)} nats per word" if gain > HELD else "no gain" if gain >= -HELD else f"a loss of {number(-gain)} nats per word"
+    worth = (
+        f"a gain of {number(gain)} nats per word"
+        if gain > HELD
+        else "no gain"
+        if gain >= -HELD
+        else f"a loss of {number(-gain)} nats per word"
+    )
     return f"{clause}, for {worth} on unseen human text"
