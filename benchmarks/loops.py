@@ -3,15 +3,16 @@
 A run of the product does the same with every step kept on disk; the generations themselves are the package's own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from headwater.gate import Checked, GateState
+from headwater.gate import Checked, GateState, Part, Split, SplitRow, merge_overlapping
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, World
+from headwater.text import split_words
 
 
 def run_arm(
@@ -69,6 +70,41 @@ def versions() -> str:
 def without_parents(stream: pa.Table) -> pa.Table:
     """Return a stream whose documents do not say what they were made from."""
     at = stream.column_names.index("parents")
-    return stream.set_column(
-        at, stream.schema.field(at), pa.array([[]] * stream.num_rows, stream.schema.field(at).type)
-    )
+    field = stream.schema.field(at)
+    return stream.set_column(at, field, pa.array([[]] * stream.num_rows, field.type))
+
+
+def split_by_units(human: pa.Table, units: Mapping[Part, int], rng: np.random.Generator) -> Split:
+    """Return human documents split so that each part has a given number of independent units.
+
+    Units are groups, merged where their documents overlap, dealt out at random. The package's own split deals by
+    shares and refuses parts that are too small to be of use; this one is for set-ups that state numbers.
+
+    Args:
+        human: documents with ``text`` and ``group``.
+        units: independent units of each part; a part of 0 gets all that are left.
+        rng: decides which unit goes where.
+    """
+    merged = np.asarray(merge_overlapping(human["text"].to_pylist(), human["group"].to_pylist()), dtype=np.str_)
+    human = human.append_column("unit", pa.array(merged.tolist(), pa.string()))
+    names = rng.permutation(np.unique(merged))
+    left = len(names) - sum(units.values())
+    sizes = [(units[part] or left) if part in units else 0 for part in Part]
+    dealt = np.split(names, np.cumsum(sizes))[: len(sizes)]
+    words = np.array([len(split_words(text)) for text in human["text"].to_pylist()])
+    parts, rows = {}, []
+    for part, chosen in zip(Part, dealt, strict=True):
+        inside = np.isin(merged, chosen)
+        parts[part] = human.filter(pa.array(inside))
+        rows.append(SplitRow(part, int(inside.sum()), len(chosen), int(words[inside].sum())))
+    return Split(parts, tuple(rows), len(set(human["group"].to_pylist())) - len(names))
+
+
+def split_table(split: Split) -> str:
+    """Return the split table in Markdown."""
+    rows = [
+        [row.part.value, f"{row.documents:,}", f"{row.groups:,}", f"{row.tokens:,}"]
+        for row in split.rows
+        if row.documents
+    ]
+    return markdown(["part", "documents", "independent units", "tokens"], rows)

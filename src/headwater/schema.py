@@ -183,7 +183,8 @@ def documents(texts: Sequence[str], **columns: Any) -> pa.Table:
     unknown = set(columns) - set(DOCUMENT.names)
     if unknown:
         raise KeyError(f"not a document column: {', '.join(sorted(unknown))}")
-    columns.setdefault("id", [content_id(text) for text in texts])
+    if "id" not in columns:
+        columns["id"] = [content_id(text) for text in texts]
     columns.setdefault("parents", [[]] * count)
     arrays = []
     for field in DOCUMENT:

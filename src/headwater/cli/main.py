@@ -46,6 +46,12 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         code = 2
+    except OSError as error:
+        if "--debug" in sys.argv or error.errno is None:
+            raise
+        where = f" {error.filename!r}" if error.filename else ""
+        print(f"error: cannot use{where}: {error.strerror}. Check that it exists and may be written.", file=sys.stderr)
+        code = 2
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         code = 130

@@ -65,11 +65,12 @@ class Split:
 
 
 def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Generator) -> Split:
-    """Return the documents split by merged group in proportion to the shares of tokens.
+    """Return the documents split by merged group in proportion to the shares.
 
     Args:
         table: documents with the columns ``text`` and ``group``.
-        shares: share of all tokens each part is to get; they need not sum to 1, what is left over goes to training.
+        shares: share of the groups, and on average of the tokens, each part is to get. They are scaled to sum to 1,
+            so that no document is left over.
         rng: decides which group goes where; the same state gives the same split.
 
     Raises:
@@ -106,6 +107,9 @@ def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float 
     owner = np.repeat(np.arange(len(texts)), np.diff(offsets))
     order = np.argsort(hashes, kind="stable")
     grams, owners = hashes[order], owner[order]
+    # The sort is stable, so owners ascend within a gram: what a document repeats stands side by side and counts once.
+    distinct = np.r_[True, (grams[1:] != grams[:-1]) | (owners[1:] != owners[:-1])][: len(grams)]
+    grams, owners = grams[distinct], owners[distinct]
     starts = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]]) if len(grams) else np.zeros(0, np.int64)
     lengths = np.diff(np.r_[starts, len(grams)])
     pairs = []

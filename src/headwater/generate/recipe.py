@@ -63,19 +63,23 @@ def machine_documents(
 ) -> pa.Table:
     """Return machine documents in the document schema; empty texts are left out.
 
-    The id names the content together with its recipe, so that two recipes that happen to write the same text stay
-    two documents.
+    The id names the content together with its recipe and parents, so that two documents that happen to be of the same
+    words stay two documents.
     """
     kept = [i for i, text in enumerate(texts) if text.strip()]
+    origins = [list(parents[i]) if parents is not None else [] for i in kept]
+    ids = [
+        content_id("\n".join([recipe, *(named or [str(i)]), texts[i]])) for i, named in zip(kept, origins, strict=True)
+    ]
     return documents(
         [texts[i] for i in kept],
-        id=[content_id(f"{recipe}\n{texts[i]}") for i in kept],
+        id=ids,
         origin=Origin.MACHINE.value,
         evidence="own generation ledger",
         source=f"recipe {recipe}",
-        group=[content_id(f"{recipe}\n{texts[i]}") for i in kept],
+        group=ids,
         generator=generator,
         recipe=recipe,
-        parents=[list(parents[i]) if parents is not None else [] for i in kept],
+        parents=origins,
         generation=generation,
     )

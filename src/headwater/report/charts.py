@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from headwater.loop.result import RunResult
 from headwater.loop.world import GenerationRecord
-from headwater.report.text import ARM_NAMES, SELECTION_NAMES, name, number
+from headwater.report.text import arm as arm_name
+from headwater.report.text import name, number, selection
 from headwater.schema import Verdict
 
 if TYPE_CHECKING:
@@ -41,9 +42,12 @@ INK, MUTED, GRID, PAPER, BASE, PALE, ORANGE, PURPLE, BLUE, GREEN = (light for li
 # clipped in a browser that has only these.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
+_Row = dict[str, Any]
+"""One datum of a chart."""
+
 _MOST_GENERATIONS = 60
 _MOST_RECIPES = 8
-_POINTS, _PLENTY = 6.0, 15
+_PLENTY = 15  # generations from which single ones are not marked any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,11 @@ class Style:
     colour: str
     dash: tuple[int, ...]
     shape: str
+
+    @property
+    def text(self) -> str:
+        """Return the colour of its label; the line to hold is too pale for text."""
+        return MUTED if self.colour == BASE else self.colour
 
 
 STYLES: Mapping[str, Style] = {
@@ -90,22 +99,22 @@ DISTINCT_2 = Measure(lambda r: r.distinct_2, "Distinct-2, share of word pairs", 
 
 def loss_by_generation(result: RunResult) -> str:
     """Return the chart of the loss on the final panel per generation, one line per loop."""
-    return _by_generation(result, LOSS, name_="loss", width=700, height=350)
+    return _by_generation(result, LOSS, chart="loss", width=700, height=350)
 
 
 def rare_word_recall(result: RunResult) -> str:
     """Return the chart of the share of rare words that survive in the training set."""
-    return _by_generation(result, RARE_WORDS, name_="rare-words", width=190, height=150)
+    return _by_generation(result, RARE_WORDS, chart="rare-words", width=190, height=150)
 
 
 def support(result: RunResult) -> str:
     """Return the chart of the number of distinct words in the training set."""
-    return _by_generation(result, SUPPORT, name_="support", width=190, height=150)
+    return _by_generation(result, SUPPORT, chart="support", width=190, height=150)
 
 
 def distinct_2(result: RunResult) -> str:
     """Return the chart of the distinct share of word pairs in the training set."""
-    return _by_generation(result, DISTINCT_2, name_="distinct-2", width=190, height=150)
+    return _by_generation(result, DISTINCT_2, chart="distinct-2", width=190, height=150)
 
 
 def shown_generations(result: RunResult) -> tuple[int, ...]:
@@ -117,10 +126,11 @@ def shown_generations(result: RunResult) -> tuple[int, ...]:
     return tuple(known[round(i * step)] for i in range(_MOST_GENERATIONS))
 
 
-def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: int, height: int) -> str:
+def _by_generation(result: RunResult, measure: Measure, *, chart: str, width: int, height: int) -> str:
     generations = shown_generations(result)
-    values = [
-        {"arm": arm, "generation": record.generation, "value": measure.of(record)}
+    labels = dict(zip(result.arms, _distinct([arm_name(arm) for arm in result.arms]), strict=True))
+    values: list[_Row] = [
+        {"loop": labels[arm], "code": arm, "generation": record.generation, "value": measure.of(record)}
         for arm in result.arms
         for record in result.of_arm(arm)
         if record.generation in generations and math.isfinite(measure.of(record))
@@ -129,8 +139,8 @@ def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: in
         return ""
     import altair as alt
 
-    arms = list(dict.fromkeys(row["arm"] for row in values))
-    styles = [STYLES.get(arm, _OTHER) for arm in arms]
+    codes = {row["loop"]: row.pop("code") for row in values}
+    styles = {loop: STYLES.get(code, _OTHER) for loop, code in codes.items()}
     last = max(generations)
     domain = _domain([row["value"] for row in values], zero=measure.zero)
     x = alt.X(
@@ -149,43 +159,45 @@ def _by_generation(result: RunResult, measure: Measure, *, name_: str, width: in
             **({} if height > 200 else {"minExtent": 34, "maxExtent": 34}),
         ),
     )
-    colour = alt.Color("arm:N", scale=alt.Scale(domain=arms, range=[s.colour for s in styles]), legend=None)
-    dash = alt.StrokeDash("arm:N", scale=alt.Scale(domain=arms, range=[list(s.dash) for s in styles]), legend=None)
-    shape = alt.Shape("arm:N", scale=alt.Scale(domain=arms, range=[s.shape for s in styles]), legend=None)
-    base = [row for row in values if row["arm"] == "human-only"]
-    moving = [row for row in values if row["arm"] != "human-only"]
-    labels = _end_labels(values, measure, domain, height)
-    # The line to hold is broad and lies beneath, so that a loop that stays on it is seen to.
-    layers = [alt.Chart(_data(base)).mark_line(strokeWidth=7, strokeCap="round").encode(x, y, colour)] if base else []
+    colour = alt.Color("loop:N", scale=_scale({k: s.colour for k, s in styles.items()}), legend=None)
+    dash = alt.StrokeDash("loop:N", scale=_scale({k: list(s.dash) for k, s in styles.items()}), legend=None)
+    shape = alt.Shape("loop:N", scale=_scale({k: s.shape for k, s in styles.items()}), legend=None)
+    line = [row for row in values if codes[row["loop"]] == "human-only"]
+    moving = [row for row in values if codes[row["loop"]] != "human-only"]
+    ends = _end_labels(values, styles, measure, domain, height)
+    layers: list[alt.Chart] = []
+    if line:  # broad and beneath the others, so that a loop that stays on it is seen to
+        layers.append(alt.Chart(_data(line)).mark_line(strokeWidth=7, strokeCap="round").encode(x, y, colour))
     if moving:
         layers.append(alt.Chart(_data(moving)).mark_line(strokeWidth=2).encode(x, y, colour, dash))
     if moving and len(generations) <= _PLENTY:
-        points = alt.Chart(_data(moving)).mark_point(filled=True, opacity=1, size=_POINTS**2)
+        points = alt.Chart(_data(moving)).mark_point(filled=True, opacity=1, size=36)
         layers.append(points.encode(x, y, colour, shape))
-    text = alt.Chart(_data(labels)).mark_text(align="left", dx=9, fontSize=12)
+    text = alt.Chart(_data(ends)).mark_text(align="left", dx=9, fontSize=12)
     layers.append(text.encode(x, y, alt.Text("label:N"), color=alt.Color("colour:N", scale=None)))
-    description = f"{measure.title} by generation. " + " ".join(f"{row['label']}." for row in labels)
-    return _svg(alt.layer(*layers), width, height, name_, measure.title, description)
+    description = f"{measure.title} by generation. " + " ".join(f"{row['label']}." for row in ends)
+    return _svg(alt.layer(*layers).properties(width=width, height=height), chart, measure.title, description)
 
 
 def _end_labels(
-    values: Sequence[Mapping[str, Any]], measure: Measure, domain: tuple[float, float], height: int
-) -> list[dict[str, Any]]:
+    values: Sequence[_Row],
+    styles: Mapping[str, Style],
+    measure: Measure,
+    domain: tuple[float, float],
+    height: int,
+) -> list[_Row]:
     """Return a label at the end of every line, moved apart where lines end close together."""
-    ends = {row["arm"]: row for row in values}  # the last generation of each arm comes last
-    rows = sorted(ends.values(), key=lambda row: (row["value"], row["arm"] != "human-only"))
-    gap = 15 * (domain[1] - domain[0]) / height
-    places = _spread([row["value"] for row in rows], gap, domain)
-    value = (lambda row: f"  {number(row['value'], measure.digits)}") if measure.digits >= 0 else lambda _: ""
-    return [
-        {
-            "generation": row["generation"],
-            "value": place,
-            "label": name(ARM_NAMES.get(row["arm"], row["arm"])) + value(row),
-            "colour": MUTED if row["arm"] == "human-only" else STYLES.get(row["arm"], _OTHER).colour,
-        }
+    ends = {row["loop"]: row for row in values}  # the last generation of each loop comes last
+    rows = sorted(ends.values(), key=lambda row: (row["value"], styles[row["loop"]].colour != BASE))
+    places = _spread([row["value"] for row in rows], 15 * (domain[1] - domain[0]) / height, domain)
+    labels = [
+        {"generation": row["generation"], "value": place, "label": row["loop"], "colour": styles[row["loop"]].text}
         for row, place in zip(rows, places, strict=True)
     ]
+    if measure.digits >= 0:
+        for label, row in zip(labels, rows, strict=True):
+            label["label"] += f"  {number(row['value'], measure.digits)}"
+    return labels
 
 
 def _spread(wanted: Sequence[float], gap: float, domain: tuple[float, float]) -> list[float]:
@@ -198,8 +210,8 @@ def _spread(wanted: Sequence[float], gap: float, domain: tuple[float, float]) ->
     for i, place in enumerate(wanted):
         mean, size = place - i * gap, 1
         while blocks and blocks[-1][0] > mean:
-            before, number_ = blocks.pop()
-            mean, size = (before * number_ + mean * size) / (number_ + size), size + number_
+            before, many = blocks.pop()
+            mean, size = (before * many + mean * size) / (many + size), size + many
         blocks.append((mean, size))
     highest = domain[1] - (len(wanted) - 1) * gap
     flat = [min(max(mean, domain[0]), max(highest, domain[0])) for mean, size in blocks for _ in range(size)]
@@ -213,12 +225,12 @@ def stream_gains(result: RunResult) -> str:
         return ""
     import altair as alt
 
-    rows = []
+    rows: list[_Row] = []
     for record in sorted(records, key=lambda r: -r.gain_nats):
         error = 2 * record.standard_error if math.isfinite(record.standard_error) else 0.0
         rows.append(
             {
-                "arm": name(SELECTION_NAMES.get(record.arm, record.arm)),
+                "arm": selection(record.arm),
                 "kind": record.arm if record.arm in {"headwater", "ceiling"} else "other",
                 "gain": record.gain_nats,
                 "zero": 0.0,
@@ -228,7 +240,7 @@ def stream_gains(result: RunResult) -> str:
                 "label": f"{record.gain_nats:+.3f}".replace("-", "−"),
             }
         )
-    low, high = min(0.0, *(r["low"] for r in rows)), max(0.0, *(r["high"] for r in rows))
+    low, high = min([0.0, *(r["low"] for r in rows)]), max([0.0, *(r["high"] for r in rows)])
     margin = 0.05 * (high - low) or 1.0
     y = alt.Y(
         "arm:N", sort=[r["arm"] for r in rows], title=None, axis=alt.Axis(domain=False, ticks=False, labelPadding=8)
@@ -239,22 +251,29 @@ def stream_gains(result: RunResult) -> str:
         scale=alt.Scale(domain=[low - margin * (low < 0), high + margin], nice=False),
         axis=alt.Axis(format="+.2~f", tickCount=7, labelExpr="datum.value == 0 ? '0' : datum.label"),
     )
+    looks: dict[str, dict[str, Any]] = {
+        "other": {"color": BASE},
+        "headwater": {"color": BLUE},
+        "ceiling": {"color": PAPER, "stroke": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.2},
+    }
     layers: list[alt.Chart] = []
-    fills = {"other": {"color": BASE}, "headwater": {"color": BLUE}}
-    fills["ceiling"] = {"color": PAPER, "stroke": MUTED, "strokeDash": [4, 3], "strokeWidth": 1.2}  # type: ignore[dict-item]
-    for kind, look in fills.items():
+    for kind, look in looks.items():
         if chosen := [r for r in rows if r["kind"] == kind]:
             layers.append(alt.Chart(_data(chosen)).mark_bar(size=18, **look).encode(x, y))
-    ceiling = [r for r in rows if r["kind"] == "ceiling"]
-    if ceiling:
-        layers.append(alt.Chart(_data(ceiling)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
+            if kind == "ceiling":
+                layers.append(alt.Chart(_data(chosen)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
     layers.append(alt.Chart(_data(rows[:1])).mark_rule(color=INK).encode(alt.X("zero:Q")))
     errors = alt.Chart(_data(rows)).mark_rule(color=INK, strokeWidth=1.4)
     layers.append(errors.encode(alt.X("low:Q"), y, alt.X2("high:Q")))
     text = alt.Chart(_data(rows)).mark_text(align="left", dx=7, color=INK, fontSize=12)
     layers.append(text.encode(alt.X("at:Q"), y, alt.Text("label:N")))
     description = "Gain in nats per word: " + ", ".join(f"{r['arm']} {r['label']}" for r in rows) + "."
-    return _svg(alt.layer(*layers), 660, 30 * len(rows), "stream", "Gain by way of choosing", description)
+    return _svg(
+        alt.layer(*layers).properties(width=660, height=30 * len(rows)),
+        "stream",
+        "Gain by way of choosing",
+        description,
+    )
 
 
 def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
@@ -268,45 +287,29 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         return ""
     import altair as alt
 
+    generations = sorted({r.generation for r in result.rounds if r.arm == arm})
+    drawn = generations[:: math.ceil(len(generations) / _MOST_GENERATIONS)]
     totals: dict[str, int] = {}
     for record in taken:
         totals[record.recipe] = totals.get(record.recipe, 0) + record.tokens
     ranked = sorted(totals, key=lambda recipe: (-totals[recipe], recipe))
-    own_row = set(ranked if len(ranked) <= _MOST_RECIPES + 1 else ranked[:_MOST_RECIPES])
-    generations = sorted({r.generation for r in result.rounds if r.arm == arm})
-    drawn = (
-        generations
-        if len(generations) <= _MOST_GENERATIONS
-        else generations[:: -(-len(generations) // _MOST_GENERATIONS)]
-    )
-    cells: dict[tuple[str, int], dict[str, Any]] = {}
+    alone = ranked if len(ranked) <= _MOST_RECIPES + 1 else ranked[:_MOST_RECIPES]
+    labels = dict(zip(alone, _distinct([name(recipe) for recipe in alone]), strict=True))
+    together = f"{len(ranked) - len(alone)} other recipes"
+    cells: dict[tuple[str, int], _Row] = {}
     for record in taken:
-        if record.generation not in drawn:
-            continue
-        alone = record.recipe in own_row
-        key = (record.recipe if alone else "", record.generation)
-        cell = cells.setdefault(key, {"tokens": 0, "verdict": record.verdict if alone else "several"})
-        cell["tokens"] += record.tokens
-    labels = {recipe: name(recipe) for recipe in ranked if recipe in own_row}
-    labels[""] = f"{len(ranked) - len(own_row)} other recipes"
+        if record.generation in drawn:
+            key = (labels.get(record.recipe, together), record.generation)
+            verdict = record.verdict if record.recipe in labels else _SEVERAL
+            cells.setdefault(key, {"verdict": verdict, "tokens": 0})["tokens"] += record.tokens
     few = len(drawn) <= _PLENTY
-    rows = [
-        {
-            "row": labels[recipe],
-            "generation": generation,
-            "ground": 0,
-            "label": _short(cell["tokens"]) if few else "",
-            **cell,
-        }
-        for (recipe, generation), cell in cells.items()
+    rows: list[_Row] = [
+        {"row": row, "generation": generation, "ground": 0, "label": _short(cell["tokens"]) if few else "", **cell}
+        for (row, generation), cell in cells.items()
     ]
-    order = [labels[recipe] for recipe in ranked if recipe in own_row] + [labels[""]]
-    verdicts = [v for v in _VERDICT_LOOKS if any(row["verdict"] == v for row in rows)]
-    looks = [_VERDICT_LOOKS[v] for v in verdicts]
-    titles = {v: v if v != "several" else "several recipes" for v in verdicts}
-    for row in rows:
-        row["verdict"] = titles[row["verdict"]]
-    domain = list(titles.values())
+    if not rows:
+        return ""
+    looks = {verdict: look for verdict, look in _VERDICT_LOOKS.items() if any(r["verdict"] == verdict for r in rows)}
     x = alt.X(
         "generation:O",
         title="Generation",
@@ -316,10 +319,10 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     y = alt.Y("tokens:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.35 * max(r["tokens"] for r in rows)]))
     fill = alt.Fill(
         "verdict:N",
-        scale=alt.Scale(domain=domain, range=[look[0] for look in looks]),
+        scale=_scale({verdict: fill for verdict, (fill, _) in looks.items()}),
         legend=alt.Legend(title="Verdict after the generation", orient="top", titleOrient="left", symbolType="square"),
     )
-    stroke = alt.Stroke("verdict:N", scale=alt.Scale(domain=domain, range=[look[1] for look in looks]))
+    stroke = alt.Stroke("verdict:N", scale=_scale({verdict: outline for verdict, (_, outline) in looks.items()}))
     base = alt.Chart(_data(rows))
     bars = base.mark_bar(strokeWidth=1.2).encode(x, y, fill, stroke)
     ground = base.mark_rule(color=GRID).encode(alt.Y("min(ground):Q", axis=None))
@@ -330,36 +333,36 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         .facet(
             row=alt.Row(
                 "row:N",
-                sort=order,
+                sort=[*labels.values(), together],
                 title=None,
                 header=alt.Header(labelAngle=0, labelAlign="left", labelLimit=170, labelPadding=12, labelColor=INK),
             ),
             spacing=6,
         )
     )
-    description = "Tokens taken in all: " + ", ".join(
-        f"{labels[recipe]} {totals[recipe]:,}" for recipe in ranked if recipe in own_row
-    )
-    return _svg(chart, None, None, "tokens", "Tokens taken of each recipe per generation", description + ".")
+    description = "Tokens taken in all: " + ", ".join(f"{label} {totals[recipe]:,}" for recipe, label in labels.items())
+    return _svg(chart, "tokens", "Tokens taken of each recipe per generation", description + ".")
 
 
+_SEVERAL = "several recipes"
 # Fill and outline; in print without colour: dark, empty, grey.
 _VERDICT_LOOKS = {
     Verdict.ADMITTED.value: (BLUE, BLUE),
     Verdict.QUARANTINED.value: (PAPER, MUTED),
     Verdict.REJECTED.value: (BASE, BASE),
-    "several": (PALE, BASE),
+    _SEVERAL: (PALE, BASE),
 }
 
 
+def _distinct(labels: Sequence[str]) -> list[str]:
+    """Return labels of which no two are the same, however alike the names they were cut from."""
+    return [f"{label} ({n})" if (n := labels[: i + 1].count(label)) > 1 else label for i, label in enumerate(labels)]
+
+
 def _short(tokens: int) -> str:
-    return (
-        f"{tokens / 1000:.1f}k"
-        if 1000 <= tokens < 100_000
-        else f"{tokens / 1000:.0f}k"
-        if tokens >= 1000
-        else str(tokens)
-    )
+    if tokens < 1000:
+        return str(tokens)
+    return f"{tokens / 1000:.1f}k" if tokens < 100_000 else f"{tokens / 1000:.0f}k"
 
 
 def _domain(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
@@ -377,26 +380,23 @@ def _ticks(generations: Sequence[int], most: int) -> list[int]:
     return list(generations[::step])
 
 
-def _data(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
+def _scale(looks: Mapping[str, Any]) -> "alt.Scale":
     import altair as alt
 
-    return alt.Data(values=[dict(row) for row in rows])
+    return alt.Scale(domain=list(looks), range=list(looks.values()))
 
 
-def _svg(
-    chart: "alt.LayerChart | alt.FacetChart",
-    width: int | None,
-    height: int | None,
-    name_: str,
-    title: str,
-    description: str,
-) -> str:
+def _data(rows: Sequence[_Row]) -> "alt.Data":
+    import altair as alt
+
+    return alt.Data(values=list(rows))
+
+
+def _svg(drawing: "alt.LayerChart | alt.FacetChart", chart: str, title: str, description: str) -> str:
     """Return a chart as an SVG with a title and a description for readers who do not see it."""
     import vl_convert
 
-    if width is not None:
-        chart = chart.properties(width=width, height=height)
-    chart = chart.configure(
+    drawing = drawing.configure(
         font=FONT,
         aria=False,
         background="transparent",
@@ -431,17 +431,18 @@ def _svg(
             "titleColor": MUTED,
         },
     )
-    drawn: str = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version="6.4")
-    return _described(drawn, name_, title, description)
+    # The specifications are fixed and the tests validate them; validating each again costs as much as drawing it.
+    svg: str = vl_convert.vegalite_to_svg(drawing.to_dict(validate=False), vl_version="6.4")
+    return _described(svg, chart, title, description)
 
 
-def _described(svg: str, name_: str, title: str, description: str) -> str:
+def _described(svg: str, chart: str, title: str, description: str) -> str:
     """Return the SVG with role, title and description, and with the font named once instead of at every label."""
     size = re.search(r' width="([\d.]+)" height="([\d.]+)"', svg)
     assert size is not None
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{name_}-title {name_}-description"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{chart}-title {chart}-description"'
         f' width="{size[1]}" height="{size[2]}" viewBox="0 0 {size[1]} {size[2]}" font-family="{FONT}">'
-        f'<title id="{name_}-title">{escape(title)}</title><desc id="{name_}-description">{escape(description)}</desc>'
+        f'<title id="{chart}-title">{escape(title)}</title><desc id="{chart}-description">{escape(description)}</desc>'
     )
     return head + svg[svg.index(">") + 1 :].replace(f' font-family="{FONT}"', "")

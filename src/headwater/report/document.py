@@ -142,8 +142,8 @@ def _environment() -> Environment:
         date=text.date,
         duration=text.duration,
         listed=text.listed,
-        arm=lambda arm: text.name(text.ARM_NAMES.get(arm, arm)),
-        selection=lambda arm: text.name(text.SELECTION_NAMES.get(arm, arm)),
+        arm=text.arm,
+        selection=text.selection,
         purpose=text.PART_PURPOSES.__getitem__,
         reason=lambda code: REASON_SENTENCES[Reason(code)],
     )
@@ -176,8 +176,6 @@ def _decided(card: Card) -> tuple[str, str]:
         return f"{text.count(card.measured)} tokens", f"at least {text.count(card.threshold)} tokens"
     if card.stage is Stage.SLICES:
         return f"ln e of harm {text.number(card.measured, 2)}", f"less than {text.number(card.threshold, 2)}"
-    if card.reason is Reason.SHARE_CAP:
-        return text.percent(card.measured), f"at most {text.percent(card.threshold)}"
     return f"{text.signed(card.measured)} nats per word", f"more than {text.number(card.threshold, 0)}"
 
 

@@ -53,6 +53,16 @@ def name(text: str) -> str:
     return printable(" ".join(text.split()) or "(no name)", 60)
 
 
+def arm(code: str) -> str:
+    """Return the name of a loop; an unknown arm is its own name."""
+    return name(ARM_NAMES.get(code, code))
+
+
+def selection(code: str) -> str:
+    """Return the name of a way of choosing from the stream; an unknown arm is its own name."""
+    return name(SELECTION_NAMES.get(code, code))
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number with a fixed number of decimals; a dash where there is none."""
     if value is None or math.isnan(value):
