@@ -49,6 +49,7 @@ class StreamSettings(_Section):
     text: str = Field(default="text", description="column with the text")
     id: Column = Field(default=None, description="column with a unique id; none: the hash of the text")
     recipe: Column = Field(default=None, description="column naming the recipe; none: each file is a recipe")
+    group: Column = Field(default=None, description="column naming the human group it was made from, as in human.group")
     parents: Column = Field(default=None, description="column with the ids of the documents it was made from")
 
 

@@ -73,7 +73,7 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.TOO_SMALL: "it has too few tokens for one test",
     Reason.SLICE_HARMED: "it helps on average but hurts a slice of the human documents",
     Reason.INHERITED: "the verdict of its recipe applies to it",
-    Reason.DESCENDS_FROM_PANEL: "it was made from a sealed panel document",
+    Reason.DESCENDS_FROM_PANEL: "it was made from a sealed panel document, or belongs to its group",
     Reason.IS_PANEL_DOCUMENT: "it is a sealed panel document",
     Reason.PANEL_CONTAMINATION: "too many of its 8-word sequences occur in a sealed panel",
     Reason.TRAINING_COPY: "too many of its 8-word sequences occur in the human training text",

@@ -107,7 +107,9 @@ STREAM = (
 )
 
 SAMPLES = tuple(
-    SampleText(arm, generation, prompt, f"{prompt} {'as before' if slope == 0 else f'{arm} wrote this in {generation}'}")
+    SampleText(
+        arm, generation, prompt, f"{prompt} {'as before' if slope == 0 else f'{arm} wrote this in {generation}'}"
+    )
     for arm, slope in LOSSES.items()
     for generation in range(GENERATIONS + 1)
     for prompt in ("Return the sum of", "Convert to a string")

@@ -84,7 +84,11 @@ def test_a_digest_is_the_same_in_every_process() -> None:
     code = f"from headwater.schema import digest; print(digest({value!r}))"
     for seed in ("1", "2"):
         found = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)}
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
         )
         assert found.stdout.strip() == digest(value)
 

@@ -102,6 +102,9 @@ def run(
         str | None, typer.Option("--recipe", "--recipe-column", help="Column naming the recipe of a machine document.")
     ] = None,
     parents: Annotated[str | None, typer.Option(help="Column with the ids a machine document was made from.")] = None,
+    stream_group: Annotated[
+        str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
+    ] = None,
     generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
     delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
     machine_share: Annotated[float | None, typer.Option(help="Largest machine-made share of a training set.")] = None,
@@ -130,6 +133,7 @@ def run(
             "stream.id": id_column,
             "stream.recipe": recipe,
             "stream.parents": parents,
+            "stream.group": stream_group,
             "loop.generations": generations,
             "loop.machine_share": machine_share,
             "gate.delta": delta,
@@ -160,6 +164,9 @@ def gate(
         typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one."),
     ] = None,
     parents: Annotated[str | None, typer.Option(help="Column with the ids a document was made from.")] = None,
+    stream_group: Annotated[
+        str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to write the admitted documents (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."),
@@ -200,6 +207,7 @@ def gate(
             "stream.id": id_column,
             "stream.recipe": recipe,
             "stream.parents": parents,
+            "stream.group": stream_group,
             "gate.delta": delta,
             "gate.rule": rule,
         }

@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from headwater.decide import documents_needed
 from headwater.gate.hard_checks import Checked
@@ -78,9 +77,7 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
     result = []
     for name in sorted(set(names.tolist())):
         rows = np.flatnonzero(names == name)
-        status = state.statuses.get(name) or RecipeStatus(
-            name, Verdict.REJECTED, Stage.CHECKS, _commonest(checked, rows), measured=1.0, threshold=0.0
-        )
+        status = state.statuses[name]
         decision = decisions.get(name)
         shown = decision if reveal else None
         evidence = status.evidence
@@ -118,11 +115,6 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
             )
         )
     return result
-
-
-def _commonest(checked: Checked, rows: NDArray[np.int64]) -> Reason:
-    reasons = [reason for i in rows if (reason := checked.findings.reasons[i]) is not None]
-    return Counter(reasons).most_common(1)[0][0] if reasons else Reason.TOO_SMALL
 
 
 def _sentence(status: RecipeStatus) -> str:

@@ -95,9 +95,10 @@ class HardChecks:
     def apply(self, stream: pa.Table) -> Checked:
         """Return the stream with the first failed check of each document and the barred recipes.
 
-        A recipe is barred when 10% of its blocks overlap too much with a panel or with training text, or 10% of its
-        documents are panel documents or descend from them. Barring comes before any measurement of utility, because a
-        leak makes a recipe look three to eight times as useful as it is.
+        A recipe is barred when 10% of its blocks overlap too much with a panel or with training text: where so much was
+        copied, more was copied in ways that overlap does not show. Documents that provenance names are known one by one
+        and cost only themselves. Barring comes before any measurement of utility, because a leak makes a recipe look
+        three to eight times as useful as it is.
         """
         words = word_hashes(stream["text"].to_pylist())
         blocks = blocks_of(words)
@@ -124,21 +125,30 @@ class HardChecks:
             overlaps[name] = RecipeOverlap(
                 *(float(shares[check.reason][inside].mean()) if inside.any() else 0.0 for check in self._overlap)
             )
-            barred = float(origin[rows].mean())
-            if barred >= RECIPE_SHARE:
-                reasons = Counter(reason for i in rows if origin[i] and (reason := findings.reasons[i]) is not None)
-                bars[name] = Bar(Stage.PROVENANCE, reasons.most_common(1)[0][0], barred)
-                continue
+            bar = _all_failed(findings, rows) if origin[rows].all() else None
             for check in self._overlap:
                 failing = float(np.mean(shares[check.reason][inside] > check.threshold)) if inside.any() else 0.0
-                if failing >= RECIPE_SHARE:
-                    bars[name] = Bar(Stage.CHECKS, check.reason, failing)
-                    break
+                if bar is None and failing >= RECIPE_SHARE:
+                    bar = Bar(Stage.CHECKS, check.reason, failing)
+            bar = bar or _all_failed(findings, rows)
+            if bar is not None:
+                bars[name] = bar
         return Checked(stream, findings, bars, overlaps)
 
     @property
     def _overlap(self) -> tuple[Overlap, Overlap]:
         return self.panels, self.training
+
+
+def _all_failed(findings: Findings, rows: NDArray[np.int64]) -> Bar | None:
+    """Return the commonest failure of a recipe none of whose documents passed, or None where one did."""
+    failures = Counter((findings.stages[i], findings.reasons[i]) for i in rows)
+    if (None, None) in failures:
+        return None
+    (stage, reason), _ = failures.most_common(1)[0]
+    assert stage is not None
+    assert reason is not None
+    return Bar(stage, reason, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from headwater.gate.panel import ScoringPanel
 from headwater.gate.selection import token_counts
 from headwater.gate.steering import SteeringEvidence, weigh
 from headwater.models.learner import Learner, Losses
-from headwater.schema import Reason, Stage, Verdict
+from headwater.schema import Reason, Stage, Verdict, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Gate:
         state = replace(state, statuses=statuses)
         names = set(batch["recipe"].to_pylist())
         pair = _Pair(self, generation)
-        for name in [*(n for n in order if n in names), *sorted(names - set(order))]:
+        for name in dict.fromkeys([*(n for n in order if n in names), *sorted(names)]):
             state = self._judge_recipe(state, name, _of(batch, name), generation, pair)
         return state
 
@@ -160,42 +160,45 @@ class Gate:
         return self._test(state, status, new, pool, pair)
 
     def _watch(self, state: GateState, status: RecipeStatus, pool: pa.Table, pair: "_Pair") -> GateState:
-        """Admit a further batch of an admitted recipe unless the steering panel proves it harmful by now."""
+        """Admit a further batch of an admitted recipe unless it is now proven harmful, or to a slice."""
         if self.steering is None:
             return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
         state, evidence, _ = self._measure(state, pool, pair)
         status = replace(status, evidence=evidence)
-        if evidence.harmful:
-            status = replace(
-                status, verdict=Verdict.REJECTED, reason=Reason.REVOKED, measured=evidence.gain, threshold=0.0
-            )
-            return replace(_with(state, status), admitted=_without(state.admitted, status.recipe))
-        return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
+        hurt = evidence.hurt_slice
+        if not evidence.harmful and hurt is None:
+            return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
+        status = replace(status, verdict=Verdict.REJECTED, reason=Reason.REVOKED, measured=evidence.gain, threshold=0.0)
+        if not evidence.harmful and hurt is not None:
+            status = replace(status, stage=Stage.SLICES, measured=hurt.log_e_harm, threshold=hurt.threshold)
+        return replace(_with(state, status), admitted=_without(state.admitted, status.recipe))
 
     def _test(self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: "_Pair") -> GateState:
         status = replace(status, tests=status.tests + 1, stage=Stage.UTILITY, reason=Reason.UNDECIDED)
+        last = status.tests >= self.settings.max_tests
         if self.steering is not None:
             state, evidence, losses = self._measure(state, pool, pair)
             status = replace(status, evidence=evidence, measured=evidence.gain, threshold=0.0)
             if evidence.harmful:
                 status = replace(status, verdict=Verdict.REJECTED, reason=Reason.PROVEN_HARMFUL)
                 return replace(_with(state, status), quarantine=_without(state.quarantine, status.recipe))
-            worst = evidence.worst_slice
-            if worst is not None and worst.hurt:
+            hurt = evidence.hurt_slice
+            if hurt is not None:
                 status = replace(
                     status,
                     stage=Stage.SLICES,
                     reason=Reason.SLICE_HARMED,
-                    measured=worst.log_e_harm,
-                    threshold=worst.threshold,
+                    measured=hurt.log_e_harm,
+                    threshold=hurt.threshold,
+                    stopped=last,
                 )
                 return _quarantined(state, status, new)
             if evidence.gain <= 0:
                 # Not shown to the certification panel: a decision there costs power for every later one.
                 if evidence.upper <= 0:
                     status = replace(status, stopped=True, reason=Reason.NO_GAIN, measured=evidence.upper)
-                elif status.tests >= self.settings.max_tests:
-                    status = replace(status, stopped=True)
+                else:
+                    status = replace(status, stopped=last)
                 return _quarantined(state, status, new)
         else:
             losses = pair.losses(state.admitted, pool)
@@ -213,7 +216,7 @@ class Gate:
                 admitted=pa.concat_tables([state.admitted, pool]),
                 quarantine=_without(state.quarantine, status.recipe),
             )
-        return _quarantined(state, replace(status, stopped=status.tests >= self.settings.max_tests), new)
+        return _quarantined(state, replace(status, stopped=last), new)
 
     def _measure(
         self, state: GateState, pool: pa.Table, pair: "_Pair"
@@ -243,18 +246,20 @@ class _Losses:
 
 
 class _Pair:
-    """Trains proxies without and with a batch, same seed; the one without is kept while nothing is admitted."""
+    """Trains proxies without and with a batch, same seed.
+
+    Scores are kept by the documents they belong to: while nothing is admitted the proxy without is the one of the test
+    before, and after an admission it is the proxy that was trained with the admitted batch.
+    """
 
     def __init__(self, gate: Gate, generation: int) -> None:
         self._gate = gate
         self._seed = [gate.seed, generation]
-        self._base: tuple[int, tuple[Losses | None, Losses]] | None = None
+        self._known: dict[str, tuple[Losses | None, Losses]] = {}
         self._trained = 0
 
     def losses(self, admitted: pa.Table, pool: pa.Table) -> _Losses:
-        if self._base is None or self._base[0] != admitted.num_rows:
-            self._base = (admitted.num_rows, self._score(admitted))
-        without = self._base[1]
+        without = self._score(admitted)
         with_ = self._score(pa.concat_tables([admitted, pool]))
         steering = (without[0], with_[0]) if without[0] is not None and with_[0] is not None else None
         return _Losses(steering, (without[1], with_[1]))
@@ -265,11 +270,14 @@ class _Pair:
         return count
 
     def _score(self, admitted: pa.Table) -> tuple[Losses | None, Losses]:
-        gate = self._gate
-        model = gate.learner.fit(gate.mix(admitted), np.random.default_rng(self._seed))
-        self._trained += 1
-        steering = model.loss(gate.steering.documents) if gate.steering is not None else None
-        return steering, model.loss(gate.certifier.panel.documents)
+        key = digest(admitted["id"].to_pylist())
+        if key not in self._known:
+            gate = self._gate
+            model = gate.learner.fit(gate.mix(admitted), np.random.default_rng(self._seed))
+            self._trained += 1
+            steering = model.loss(gate.steering.documents) if gate.steering is not None else None
+            self._known[key] = steering, model.loss(gate.certifier.panel.documents)
+        return self._known[key]
 
 
 def _of(table: pa.Table, recipe: str) -> pa.Table:

@@ -47,7 +47,8 @@ class ScoringPanel:
         shares = np.array([rare[tokens].mean() if len(tokens) else 0.0 for tokens in self._tokens()])
         found = {f"source {name}": sources == name for name in np.unique(sources) if name}
         if len(shares):
-            found["many rare words"] = shares >= np.quantile(shares, 0.75)
+            # Where fewer than a quarter hold any, the slice is those that do.
+            found["many rare words"] = (shares > 0) & (shares >= np.quantile(shares, 0.75))
         return {name: mask for name, mask in found.items() if len(np.unique(self.units[mask])) >= least_units}
 
     def _tokens(self) -> list[NDArray[np.int32]]:

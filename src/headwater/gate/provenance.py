@@ -21,6 +21,8 @@ class Sealed:
     ids: frozenset[str]
     texts: frozenset[str]
     """Content ids of the texts, so that a panel document is known under any id."""
+    groups: frozenset[str]
+    """Groups of the panel documents: what was made from a group is no more independent of it than its documents are."""
 
     @classmethod
     def of(cls, panels: Iterable[pa.Table]) -> "Sealed":
@@ -29,6 +31,7 @@ class Sealed:
         return cls(
             frozenset(key for table in tables for key in table["id"].to_pylist()),
             frozenset(content_id(text) for table in tables for text in table["text"].to_pylist()),
+            frozenset(group for table in tables for group in table["group"].to_pylist() if group is not None),
         )
 
     def are_sealed(self, documents: pa.Table) -> NDArray[np.bool_]:
@@ -39,7 +42,7 @@ class Sealed:
         )
 
     def descend(self, documents: pa.Table) -> NDArray[np.bool_]:
-        """Say for each document whether a chain of parents leads to a panel document.
+        """Say for each document whether a chain of parents leads to a panel document, or its group is a panel's.
 
         Parents may be documents of the same table. The search goes from the panels downwards, so circles end.
         """
@@ -48,8 +51,9 @@ class Sealed:
         for i, parents in enumerate(documents["parents"].to_pylist()):
             for parent in parents or []:
                 children.setdefault(parent, []).append(i)
-        found = np.zeros(len(ids), bool)
-        sealed_here = [key for key, sealed in zip(ids, self.are_sealed(documents), strict=True) if sealed]
+        found = np.array([group in self.groups for group in documents["group"].to_pylist()], bool)
+        named = found | self.are_sealed(documents)
+        sealed_here = [key for key, sealed in zip(ids, named, strict=True) if sealed]
         waiting = [key for key in {*self.ids, *self.texts, *sealed_here} if key in children]
         while waiting:
             for child in children.get(waiting.pop(), []):

@@ -99,9 +99,9 @@ def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Ge
 def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float = 0.3) -> list[str]:
     """Return a group per document such that documents sharing many 8-word sequences are in one group.
 
-    Two documents are joined when they share at least ``share`` of the shorter one's 8-word sequences; sequences found
-    in more than 20 documents are boilerplate and do not count. A merged group has the name of its first document's
-    group. Cost: one sort of all 8-gram hashes.
+    Two documents are joined when they share at least ``share`` of the distinct 8-word sequences of the one with fewer;
+    sequences found in more than 20 documents are boilerplate and do not count. A merged group has the name of its first
+    document's group. Cost: one sort of all 8-gram hashes.
     """
     hashes, offsets = gram_hashes(texts)
     owner = np.repeat(np.arange(len(texts)), np.diff(offsets))
@@ -120,7 +120,7 @@ def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float 
             # Each document is compared with the first that holds the gram: enough to connect a cluster.
             pairs.append(np.stack([np.repeat(members[:, 0], length - 1), members[:, 1:].ravel()], axis=1))
     known, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    links = _linked_groups(pairs, np.diff(offsets), codes, share)
+    links = _linked_groups(pairs, np.bincount(owners, minlength=len(texts)), codes, share)
     _, component = connected_components(coo_array((np.ones(len(links)), links.T), shape=(len(known), len(known))))
     first = {int(label): groups[i] for i, label in reversed(list(enumerate(component[codes])))}
     return [first[int(label)] for label in component[codes]]
@@ -131,9 +131,7 @@ def _linked_groups(
 ) -> NDArray[np.int64]:
     if not pairs:
         return np.zeros((0, 2), np.int64)
-    both = np.concatenate(pairs)
-    both = both[both[:, 0] != both[:, 1]]
-    documents, count = np.unique(both, axis=0, return_counts=True)
+    documents, count = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
     shorter = np.minimum(grams[documents[:, 0]], grams[documents[:, 1]])
     return codes[documents[count >= share * np.maximum(shorter, 1)]]
 

@@ -67,8 +67,14 @@ class SteeringEvidence:
 
     @property
     def worst_slice(self) -> SliceEvidence | None:
-        """The slice with the lowest gain."""
-        return min(self.slices, key=lambda part: part.gain, default=None)
+        """The slice with the lowest gain; one that is proven to be hurt comes before any that is not."""
+        return min(self.slices, key=lambda part: (not part.hurt, part.gain), default=None)
+
+    @property
+    def hurt_slice(self) -> SliceEvidence | None:
+        """The slice that is hurt most, or None where no harm to a slice is proven."""
+        worst = self.worst_slice
+        return worst if worst is not None and worst.hurt else None
 
 
 def weigh(

@@ -123,6 +123,7 @@ def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] =
     columns = Columns(
         text=settings.stream.text,
         id=settings.stream.id,
+        group=settings.stream.group,
         recipe=settings.stream.recipe,
         parents=settings.stream.parents or "parents",
     )
@@ -134,9 +135,9 @@ def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] =
             tell(f"{stream.report.accepted:,} documents")
         table = pa.Table.from_batches(batches)
     warnings = []
-    if not any(table["parents"].to_pylist()):
+    if settings.stream.group is None and not any(table["parents"].to_pylist()):
         warnings.append(
-            "The stream does not say what its documents were made from (no parent ids). Leaks of the sealed documents "
+            "The stream does not say what its documents were made from (no parent ids, no group). Leaks of the sealed documents "
             "are then found by overlap only, and a leak reworded by a language model is not found at all."
         )
     return StreamInput(table, ", ".join(settings.stream.paths), _read_facts(stream.report), tuple(warnings))

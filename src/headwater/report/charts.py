@@ -45,7 +45,7 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _Row = dict[str, Any]
 """One datum of a chart."""
 
-_MOST_GENERATIONS = 60
+_MOST_GENERATIONS = 50
 _MOST_RECIPES = 8
 _PLENTY = 15  # generations from which single ones are not marked any more
 
@@ -287,8 +287,8 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         return ""
     import altair as alt
 
-    generations = sorted({r.generation for r in result.rounds if r.arm == arm})
-    drawn = generations[:: math.ceil(len(generations) / _MOST_GENERATIONS)]
+    known = sorted({r.generation for r in result.rounds if r.arm == arm})
+    spans = _spans(known)
     totals: dict[str, int] = {}
     for record in taken:
         totals[record.recipe] = totals.get(record.recipe, 0) + record.tokens
@@ -296,25 +296,21 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     alone = ranked if len(ranked) <= _MOST_RECIPES + 1 else ranked[:_MOST_RECIPES]
     labels = dict(zip(alone, _distinct([name(recipe) for recipe in alone]), strict=True))
     together = f"{len(ranked) - len(alone)} other recipes"
-    cells: dict[tuple[str, int], _Row] = {}
-    for record in taken:
-        if record.generation in drawn:
-            key = (labels.get(record.recipe, together), record.generation)
-            verdict = record.verdict if record.recipe in labels else _SEVERAL
-            cells.setdefault(key, {"verdict": verdict, "tokens": 0})["tokens"] += record.tokens
-    few = len(drawn) <= _PLENTY
+    cells: dict[tuple[str, str], _Row] = {}
+    for record in sorted(taken, key=lambda r: r.generation):
+        cell = cells.setdefault((labels.get(record.recipe, together), spans[record.generation]), {"tokens": 0})
+        cell["tokens"] += record.tokens
+        cell["verdict"] = record.verdict if record.recipe in labels else _SEVERAL
     rows: list[_Row] = [
-        {"row": row, "generation": generation, "ground": 0, "label": _short(cell["tokens"]) if few else "", **cell}
-        for (row, generation), cell in cells.items()
+        {"row": row, "span": span, "ground": 0, "label": _short(cell["tokens"]), **cell}
+        for (row, span), cell in cells.items()
     ]
-    if not rows:
-        return ""
     looks = {verdict: look for verdict, look in _VERDICT_LOOKS.items() if any(r["verdict"] == verdict for r in rows)}
     x = alt.X(
-        "generation:O",
+        "span:O",
         title="Generation",
-        scale=alt.Scale(domain=drawn),
-        axis=alt.Axis(values=_ticks(drawn, 12), labelAngle=0, grid=False, ticks=False, domain=False),
+        scale=alt.Scale(domain=list(dict.fromkeys(spans.values()))),
+        axis=alt.Axis(labelAngle=0, grid=False, ticks=False, domain=False),
     )
     y = alt.Y("tokens:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.35 * max(r["tokens"] for r in rows)]))
     fill = alt.Fill(
@@ -352,6 +348,15 @@ _VERDICT_LOOKS = {
     Verdict.REJECTED.value: (BASE, BASE),
     _SEVERAL: (PALE, BASE),
 }
+
+
+def _spans(generations: Sequence[int]) -> dict[int, str]:
+    """Return for each generation the bar it belongs to: its own, or that of its neighbours where there are many."""
+    if len(generations) <= _PLENTY:
+        return {generation: str(generation) for generation in generations}
+    step = math.ceil(len(generations) / 10)
+    chunks = [generations[i : i + step] for i in range(0, len(generations), step)]
+    return {generation: f"{chunk[0]}–{chunk[-1]}" for chunk in chunks for generation in chunk}
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
@@ -436,8 +441,16 @@ def _svg(drawing: "alt.LayerChart | alt.FacetChart", chart: str, title: str, des
     return _described(svg, chart, title, description)
 
 
+# What Vega writes for its own runtime, and attributes that repeat what holds anyway.
+_INVISIBLE = re.compile(r'<path class="(?:background|foreground)"[^>]*/>')
+_NEEDLESS = re.compile(
+    r' (?:aria-[a-z]+="[^"]*"|role="graphics-[^"]*"|pointer-events="none"|(?:fill-)?opacity="1"|font-family="[^"]*"'
+    r'|transform="translate\(0,0\)")|(?<=\.\d\d)\d+'
+)
+
+
 def _described(svg: str, chart: str, title: str, description: str) -> str:
-    """Return the SVG with role, title and description, and with the font named once instead of at every label."""
+    """Return the SVG at half its size, with role, title and description, and with the font named once."""
     size = re.search(r' width="([\d.]+)" height="([\d.]+)"', svg)
     assert size is not None
     head = (
@@ -445,4 +458,5 @@ def _described(svg: str, chart: str, title: str, description: str) -> str:
         f' width="{size[1]}" height="{size[2]}" viewBox="0 0 {size[1]} {size[2]}" font-family="{FONT}">'
         f'<title id="{chart}-title">{escape(title)}</title><desc id="{chart}-description">{escape(description)}</desc>'
     )
-    return head + svg[svg.index(">") + 1 :].replace(f' font-family="{FONT}"', "")
+    body = _INVISIBLE.sub("", svg[svg.index(">") + 1 :])
+    return head + re.sub(r"<[a-z][^>]*>", lambda tag: _NEEDLESS.sub("", tag[0]), body)

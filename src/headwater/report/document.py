@@ -15,13 +15,30 @@ from headwater.loop.stream_gate import GateResult
 from headwater.loop.world import SampleText
 from headwater.report import charts, text
 from headwater.report.bibliography import Topic, bibtex, references
-from headwater.report.verdict import HELD, gate_verdict, known_useful, last, line_to_hold, run_verdict
+from headwater.report.verdict import HELD, gate_verdict, known_useful, last, line_name, line_to_hold, run_verdict
 from headwater.schema import REASON_SENTENCES, Reason, Stage, Verdict
 
-_MOST_CARDS = 24
-_MOST_ROWS = 120
-_MOST_WARNINGS = 20
-_MOST_SETTINGS = 8_000
+MOST_BYTES = 200_000
+"""Largest size of a page, so that it can be mailed and opens at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much is shown of what has no bound of its own."""
+
+    cards: int
+    """Why-cards."""
+    rows: int
+    """Rows of a table."""
+    warnings: int
+    text: int
+    """Characters of a sample."""
+    settings: int
+    """Characters of the settings."""
+
+
+# The first that keeps a page below its largest size is used; the last always does.
+_LIMITS = (Limits(40, 150, 30, 320, 20_000), Limits(16, 50, 15, 240, 6_000), Limits(6, 20, 6, 120, 2_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +89,7 @@ def render_report(result: RunResult) -> str:
         title=f"Run {text.name(result.run)}",
         verdict=run_verdict(result),
         line=line_to_hold(result),
+        line_name=line_name(result),
         ends=[record for arm in result.arms if (record := last(result, arm)) is not None],
         losses=_losses(result),
         loss_chart=_figure(charts.loss_by_generation(result)),
@@ -99,24 +117,24 @@ def render_gate_report(result: GateResult) -> str:
 def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
     entries = references(topics)
     ranked = sorted(result.cards, key=lambda card: (_ORDER[card.verdict], card.recipe))
-    return (
-        _environment()
-        .get_template(template)
-        .render(
+    page = _environment().get_template(template)
+    html = ""
+    for limits in _LIMITS:
+        html = page.render(
             result=result,
-            rows=ranked[:_MOST_ROWS],
-            cards=ranked[:_MOST_CARDS],
+            limits=limits,
+            cards=ranked,
             counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
-            warnings=result.warnings[:_MOST_WARNINGS],
             split=[row for row in result.split if row.documents],
             has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
-            settings=text.printable(result.settings, _MOST_SETTINGS),
             entries=entries,
             bibtex=bibtex(entries),
             palette=charts.PALETTE,
             **values,
         )
-    )
+        if len(html.encode()) <= MOST_BYTES:
+            break
+    return html
 
 
 _ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}
@@ -151,6 +169,7 @@ def _environment() -> Environment:
         plural=text.plural,
         decided=_decided,
         HELD=HELD,
+        Reason=Reason,
         Verdict=Verdict,
         Stage=Stage,
     )
@@ -210,7 +229,7 @@ def _samples(samples: Sequence[SampleText]) -> list[Samples]:
             )
             for arm in arms
         )
-        found.append(Samples(text.printable(prompt, 200), _continuation(prompt, start), chosen, rows))
+        found.append(Samples(prompt, _continuation(prompt, start), chosen, rows))
     return found
 
 
@@ -218,7 +237,7 @@ def _continuation(prompt: str, written: str) -> str:
     """Return what was written after the prompt, which a model repeats with words it does not know as ``<unk>``."""
     words = [rf"(?:{re.escape(word)}|\W*<unk>\W*?)" for word in prompt.split()]
     repeated = re.match(r"\s*" + r"\s+".join(words), written, re.IGNORECASE)
-    return text.printable(written[repeated.end() if repeated else 0 :].strip(), 320) or "(nothing)"
+    return written[repeated.end() if repeated else 0 :].strip() or "(nothing)"
 
 
 def _disagreements(cards: Sequence[Card], without: Sequence[Card]) -> list[Disagreement]:
@@ -226,7 +245,7 @@ def _disagreements(cards: Sequence[Card], without: Sequence[Card]) -> list[Disag
     nameless = {card.recipe: card for card in without}
     return [
         Disagreement(card.recipe, card, other)
-        for card in cards[:_MOST_ROWS]
+        for card in cards
         if (other := nameless.get(card.recipe)) is not None
         and (card.verdict, card.stage, card.reason) != (other.verdict, other.stage, other.reason)
     ]

@@ -24,6 +24,11 @@ def line_to_hold(result: RunResult) -> float | None:
     return record.loss_nats if record is not None else None
 
 
+def line_name(result: RunResult) -> str:
+    """Return what the other loops are compared with, in words."""
+    return "human only" if last(result, "human-only") else "generation 0"
+
+
 def last(result: RunResult, arm: str) -> GenerationRecord | None:
     """Return the last generation of a loop, None where it did not run."""
     return max(result.of_arm(arm), key=lambda record: record.generation, default=None)
@@ -46,9 +51,9 @@ def run_verdict(result: RunResult) -> str:
     if line is not None:
         clauses = [_ungated(result, line), _filtered(result, line), _gated(result, line)]
     clauses = [clause for clause in clauses if clause]
-    if not any(last(result, arm) for arm in ("gated-stream",)):
-        clauses += [_of_stream(result)] if result.cards else []
-    sentence = "; ".join(clause for clause in clauses if clause)
+    if result.cards and last(result, "gated-stream") is None:
+        clauses.append(_of_stream(result))
+    sentence = "; ".join(clauses)
     return (
         f"{sentence[:1].upper()}{sentence[1:]}."
         if sentence
@@ -115,21 +120,22 @@ def _filtered(result: RunResult, line: float) -> str:
 
 def _gated(result: RunResult, line: float) -> str:
     alone, offered = last(result, "gated"), last(result, "gated-stream")
+    reference = line_name(result)
     first = ""
     if alone is not None:
         cost = alone.loss_nats - line
         if abs(cost) <= HELD:
-            first = f"the gated loop held the line ({number(abs(cost))} from human only)"
+            first = f"the gated loop held the line ({number(abs(cost))} from {reference})"
+            reference = "it"
         elif cost > 0:
-            first = f"the gated loop did not hold the line and ended {number(cost)} above human only"
+            first = f"the gated loop did not hold the line and ended {number(cost)} above {reference}"
         else:
-            first = f"the gated loop ended {number(-cost)} below human only"
+            first = f"the gated loop ended {number(-cost)} below {reference}"
     if offered is None:
         return first
     cost = offered.loss_nats - line
-    end = "on it" if abs(cost) <= HELD else f"{number(abs(cost))} {'above' if cost > 0 else 'below'} it"
-    if alone is None or abs(alone.loss_nats - line) > HELD:
-        end = end.replace(" it", " human only")
+    where = "level with" if abs(cost) <= HELD else f"{number(abs(cost))} {'above' if cost > 0 else 'below'}"
+    end = f"{where} {reference}"
     admitted = _admitted_in_loop(result)
     took = f", {_admissions(result, admitted)}" if result.cards else ""
     offered_text = f"offered the stream, ended {end}{took}"

@@ -29,5 +29,5 @@ def token_counts(table: pa.Table) -> NDArray[np.int64]:
 def take_tokens(table: pa.Table, order: NDArray[np.int64], n_tokens: int) -> pa.Table:
     """Return documents in the given order until ``n_tokens`` are reached (the last one may exceed it)."""
     total = np.cumsum(token_counts(table)[order])
-    count = int(np.searchsorted(total, n_tokens)) + 1
+    count = int(np.searchsorted(total, n_tokens)) + 1 if n_tokens > 0 else 0
     return table.take(pa.array(order[:count]))
