@@ -1,10 +1,12 @@
 """A project folder bound to the verbs: it runs a job, renders its report, then closes the manifest."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from headwater.config import Settings, commented_toml, load_settings
 from headwater.errors import StoreError
@@ -14,9 +16,9 @@ from headwater.loop.run import run_loop
 from headwater.loop.saved import load, load_table, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.report import render_gate_report, render_report
-from headwater.schema import DOCUMENT
+from headwater.schema import DOCUMENT, VERDICT
 from headwater.sources import write_documents
-from headwater.store import RunFolder, list_runs, resolve, write_bytes, write_parquet, write_text
+from headwater.store import RunFolder, list_runs, parquet_file, resolve, write_bytes, write_text
 
 CONFIG = "headwater.toml"
 QUICKSTART_MACHINE_SHARE = 0.5
@@ -104,10 +106,17 @@ class Project:
             reveal: show the numbers of the certification panel. Leave them sealed when the panel is used again on
                 documents that could depend on them.
         """
-        result, admitted, verdicts = judge_files(settings, progress, rejects, reveal=reveal)
+        judgement = judge_files(settings, progress, rejects, reveal=reveal)
+        result = judgement.result
         if out is not None:
-            write_documents(admitted, out)
-            write_parquet(out.with_name(f"{out.name}.verdicts.parquet"), verdicts)
+            with parquet_file(out.with_name(f"{out.name}.verdicts.parquet"), VERDICT) as verdicts:
+
+                def admitted() -> Iterator[pa.RecordBatch]:
+                    for documents, rows in judgement.batches():
+                        verdicts.write_table(rows)
+                        yield from documents.to_batches()
+
+                result = replace(result, admitted_documents=write_documents(admitted(), out))
         if report is not None:
             write_text(report, render_gate_report(result))
         return result

@@ -154,6 +154,33 @@ def test_gate_judges_the_example_stream(
     assert (tmp_path / "gate.html").stat().st_size > 10_000
 
 
+def test_a_large_stream_is_tested_by_sample_and_written_as_a_whole(
+    quickstart: dict, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = project / "example-stream.jsonl"
+    monkeypatch.setattr("headwater.loop.inputs.MAX_RECIPE_WORDS", 20_000)
+    out = tmp_path / "kept.jsonl"
+    arguments = [stream, "--human", project / "example-human.jsonl.zst", "--group", "group", "--id", "id",
+                 "--recipe-column", "recipe", "--json", "--out", out]  # fmt: skip
+    assert headwater("gate", *arguments, monkeypatch=monkeypatch) == 0
+    recipes = {recipe["recipe"]: recipe for recipe in json.loads(capsys.readouterr().out)["recipes"]}
+    rows = [json.loads(line) for line in stream.read_text().splitlines()]
+    offered = Counter(row["recipe"] for row in rows)
+    assert recipes["restructure"]["documents"] < offered["restructure"]  # a sample was tested
+    verdicts = pq.read_table(tmp_path / "kept.jsonl.verdicts.parquet")
+    of_documents = [key for key in verdicts["id"].to_pylist() if not key.startswith("recipe:")]
+    assert sorted(of_documents) == sorted(row["id"] for row in rows)  # every document has one verdict
+    admitted = {row["id"] for row in map(json.loads, out.read_text().splitlines())}
+    by_verdict = {key for key, verdict in zip(verdicts["id"].to_pylist(), verdicts["verdict"].to_pylist(), strict=True)
+                  if verdict == "admitted" and not key.startswith("recipe:")}  # fmt: skip
+    assert admitted == by_verdict
+    of_admitted = Counter(row["recipe"] for row in rows if row["id"] in admitted)
+    assert of_admitted
+    for name, count in of_admitted.items():
+        assert recipes[name]["verdict"] == "admitted"
+        assert count > 0.9 * offered[name]
+
+
 def test_sealed_numbers_stay_sealed(
     quickstart: dict, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,6 +228,14 @@ def test_a_panel_document_is_known_as_a_parent_under_any_id(panel: pa.Table) -> 
     assert _descends({"copy": [], "child": ["copy"], "hashed": [by_hash]}, panel, copy=text) == {"child", "hashed"}
 
 
+def test_what_is_made_from_the_group_of_a_panel_document_descends_from_it() -> None:
+    sealed = Sealed.of([documents(["one", "two"], id=["p", "q"], group=["article 7", None])])
+    stream = documents(
+        ["a", "b", "c", "d"], id=list("abcd"), group=["article 7", "article 8", None, "x"], parents=[[], ["a"], [], ["c"]]
+    )
+    assert sealed.descend(stream).tolist() == [True, True, False, False]
+
+
 def test_no_parents_is_no_descent(panel: pa.Table) -> None:
     assert _descends({"a": None, "b": []}, panel) == set()
 
@@ -315,15 +323,23 @@ def test_a_recipe_is_barred_from_a_tenth_of_copied_blocks_on(
     )
 
 
-@pytest.mark.parametrize(("good", "barred"), [(9, True), (10, False)])
-def test_a_recipe_is_barred_from_a_tenth_of_documents_made_from_panels_on(
-    checks: HardChecks, prose: Prose, machine_table, good: int, *, barred: bool
+def test_documents_made_from_panels_cost_only_themselves(checks: HardChecks, prose: Prose, machine_table) -> None:
+    texts = _recipe(prose, [prose(100, 1), prose(100, 2)], 1)
+    checked = checks.apply(machine_table(texts, parents=[["panel-0"], ["panel-1"], []]))
+    assert dict(checked.bars) == {}
+    assert checked.passed["text"].to_pylist() == texts[2:]
+
+
+def test_a_recipe_of_which_nothing_passes_is_barred_for_the_commonest_reason(
+    checks: HardChecks, prose: Prose, machine_table
 ) -> None:
-    texts = _recipe(prose, [prose(100, 1)], good)
-    checked = checks.apply(machine_table(texts, parents=[["panel-0"], *[[]] * good]))
-    assert {name: (bar.stage, bar.reason) for name, bar in checked.bars.items()} == (
-        {"recipe": (Stage.PROVENANCE, Reason.DESCENDS_FROM_PANEL)} if barred else {}
-    )
+    texts = ["too short.", "much too short.", prose(100, 1), prose(100, 2)]
+    checked = checks.apply(machine_table(texts, ["a", "a", "a", "b"], parents=[[], [], ["panel-0"], []]))
+    bar = checked.bars["a"]
+    assert (bar.stage, bar.reason, bar.measured) == (Stage.CHECKS, Reason.TOO_SHORT, 1.0)
+    assert set(checked.bars) == {"a"}
+    only = checks.apply(machine_table([prose(100, 1)], parents=[["panel-0"]]))
+    assert (only.bars["recipe"].stage, only.bars["recipe"].reason) == (Stage.PROVENANCE, Reason.DESCENDS_FROM_PANEL)
 
 
 def test_blocks_not_documents_are_counted(checks: HardChecks, prose: Prose, panel: pa.Table, machine_table) -> None:

@@ -58,7 +58,7 @@ class Small:
     def panel(self, seed: int, count: int, *, mixed: bool) -> ScoringPanel:
         texts, sources = self.write(count, seed=seed), ["zero"] * count
         if mixed:
-            texts, sources = [*texts, *self.write(30, language=1, seed=seed)], [*sources, *["one"] * 30]
+            texts, sources = [*texts, *self.write(45, language=1, seed=seed)], [*sources, *["one"] * 45]
         return ScoringPanel(self.table(texts, f"panel-{seed}", source=sources))
 
     def fresh(self, recipe: str = "fresh", count: int = 60, seed: int = 9) -> pa.Table:
@@ -317,7 +317,7 @@ def test_a_recipe_that_helps_on_average_but_hurts_a_slice_waits(mixed: Small) ->
 
 def test_a_later_batch_that_hurts_a_slice_revokes(mixed: Small) -> None:
     gate = mixed.gate()
-    both = mixed.table([*mixed.write(60, seed=9), *mixed.write(60, language=1, seed=9)], "both", recipe="recipe")
+    both = mixed.table([*mixed.write(30, seed=9), *mixed.write(30, language=1, seed=9)], "both", recipe="recipe")
     state = _judge(gate, both)
     assert _standing(state) == {"recipe": ("admitted", "useful")}
     after = _judge(gate, mixed.fresh("recipe", count=900, seed=10), state=state, generation=2)
@@ -335,7 +335,7 @@ def _without_sources(table: pa.Table) -> pa.Table:
 def test_slices_with_too_few_units_say_nothing(mixed: Small) -> None:
     rare = np.ones(len(mixed.vocabulary), bool)
     assert set(mixed.steering.slices(rare)) == {"source zero", "source one", "many rare words"}
-    assert set(mixed.steering.slices(rare, least_units=31)) == {"source zero", "many rare words"}
+    assert set(mixed.steering.slices(rare, least_units=46)) == {"source zero", "many rare words"}
     one_unit = mixed.steering.documents
     one_unit = one_unit.set_column(one_unit.column_names.index("unit"), "unit", pa.array(["u"] * one_unit.num_rows))
     assert ScoringPanel(one_unit).slices(rare) == {}

@@ -3,6 +3,7 @@
 from headwater.gate.cards import Card, cards
 from headwater.gate.certification import Certifier, SealedDecision
 from headwater.gate.checks import Check, Findings, run_checks
+from headwater.gate.duplicates import SeenBefore
 from headwater.gate.hard_checks import Bar, Checked, HardChecks, RecipeOverlap
 from headwater.gate.judge import Gate, GateState, RecipeStatus
 from headwater.gate.mixture import training_mix, within_share
@@ -43,6 +44,7 @@ __all__ = [
     "ScoringPanel",
     "Sealed",
     "SealedDecision",
+    "SeenBefore",
     "Selection",
     "SliceEvidence",
     "Split",

@@ -1,13 +1,13 @@
 """Documents a stream holds more than once."""
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from headwater.schema import Reason, Stage
+from headwater.schema import Reason, Stage, content_id
 from headwater.text import HashedWords, near_duplicates
 
 
@@ -28,6 +28,26 @@ class Duplicate:
     def measure(self, documents: pa.Table) -> NDArray[np.float64]:  # noqa: ARG002
         """Return 1 for a repeated document and 0 otherwise; the documents are those the check was made for."""
         return self.repeats.astype(np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBefore:
+    """Fails documents whose text was in an earlier batch: for streams too large to be checked as a whole.
+
+    Memory: about 100 bytes for each document seen.
+    """
+
+    seen: set[bytes] = field(default_factory=set)
+    reason: Reason = Reason.EXACT_DUPLICATE
+    stage: Stage = Stage.CHECKS
+    threshold: float = 0.0
+
+    def measure(self, documents: pa.Table) -> NDArray[np.float64]:
+        """Return 1 for a text seen before and 0 otherwise, and remember all of them."""
+        keys = [bytes.fromhex(content_id(text)) for text in documents["text"].to_pylist()]
+        values = np.array([key in self.seen for key in keys], np.float64)
+        self.seen.update(keys)
+        return values
 
 
 def duplicate_checks(stream: pa.Table, words: HashedWords | None = None) -> tuple[Duplicate, Duplicate]:

@@ -1,7 +1,7 @@
 """Provenance: panel documents and everything made from them are barred by id, whatever their text looks like.
 
-This is the only defence against reworded leaks: a paraphrase by a language model shares under 1% of its 8-word
-sequences with what it was made from.
+This is the only defence against reworded leaks: 4,799 rewrites by GPT-3.5 and Llama-3-70B shared 3% of their 8-word
+sequences with what they were made from, and one block in 70 passed the bar of 30%.
 """
 
 from collections.abc import Iterable

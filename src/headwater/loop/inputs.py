@@ -14,11 +14,22 @@ from headwater.errors import InputError, NotEnoughData
 from headwater.gate import Part, Split, split_by_group
 from headwater.loop.result import CorpusFacts, ReadFacts
 from headwater.schema import Origin
-from headwater.sources import Columns, ReadReport, RejectLog, collect_documentation, expand_paths, read_documents
+from headwater.sources import (
+    Columns,
+    DocumentStream,
+    ReadReport,
+    RejectLog,
+    collect_documentation,
+    expand_paths,
+    read_documents,
+)
 from headwater.text import near_duplicates, split_words
 
 MAX_HUMAN_WORDS = 3_000_000
 """Words of human text that are kept at most: a hundred times what the panels need, and about 60 MB."""
+
+MAX_RECIPE_WORDS = 1_000_000
+"""Words of one recipe that are tested at most. The verdict covers the recipe's other documents too."""
 
 Progress = Callable[[int, int, str], None]
 """Called with the steps done, the steps there are, and what is being done."""
@@ -43,9 +54,12 @@ class StreamInput:
     """Machine documents and what is to be said about them."""
 
     table: pa.Table
+    """The documents; of large recipes a sample."""
     description: str
     reading: ReadFacts
     warnings: tuple[str, ...] = ()
+    sampled: bool = False
+    """Whether there are more documents than the table has."""
 
 
 def fingerprint(paths: tuple[str, ...]) -> str:
@@ -85,7 +99,7 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
     remarks: list[str] = []
     with RejectLog(rejects) as log:
         stream = read_documents(settings.human.paths, columns, log, origin=Origin.HUMAN)
-        sample = _GroupSample(MAX_HUMAN_WORDS)
+        sample = _Sample("group", MAX_HUMAN_WORDS)
         not_human = 0
         for batch in stream:
             human = batch.filter(pc.equal(batch["origin"], Origin.HUMAN.value))
@@ -119,7 +133,48 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
 
 
 def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody) -> StreamInput:
-    """Return the user's machine documents; each row's recipe is its column's value, or its file's name."""
+    """Return the user's machine documents; each row's recipe is its column's value, or its file's name.
+
+    Of a recipe with more than a million words a random sample is returned.
+
+    Args:
+        settings: resolved settings.
+        rejects: where rows that could not be used are kept.
+        tell: told how far the reading has come.
+    """
+    samples: dict[str, _Sample] = {}
+    with RejectLog(rejects) as log:
+        stream = stream_batches(settings, log)
+        for batch in stream:
+            names = np.asarray(batch["recipe"].to_pylist(), dtype=np.str_)
+            for name in np.unique(names).tolist():
+                sample = samples.setdefault(name, _Sample("id", MAX_RECIPE_WORDS))
+                sample.add(batch.filter(pa.array(names == name)))
+            tell(f"{stream.report.accepted:,} documents")
+    table = pa.concat_tables([sample.table() for sample in samples.values()])
+    remarks = []
+    if settings.stream.group is None and not any(table["parents"].to_pylist()):
+        remarks.append(
+            "The stream does not say what its documents were made from (no parent ids, no group). Leaks of the sealed "
+            "documents are then found by overlap only, and a leak reworded by a language model is not found at all."
+        )
+    large = [name for name, sample in samples.items() if sample.share < 1]
+    if large:
+        remarks.append(
+            f"Of {len(large)} large recipes a random sample of at most {MAX_RECIPE_WORDS:,} words each was tested: "
+            f"{', '.join(large[:5])}. Their verdicts cover all their documents; counts and overlaps are the sample's."
+        )
+    where = ", ".join(settings.stream.paths)
+    return StreamInput(table, where, _read_facts(stream.report), tuple(remarks), bool(large))
+
+
+def stream_batches(settings: Settings, log: RejectLog | None = None) -> DocumentStream:
+    """Return the user's machine documents batch by batch.
+
+    Args:
+        settings: resolved settings.
+        log: where rows that could not be used are counted and kept.
+    """
     columns = Columns(
         text=settings.stream.text,
         id=settings.stream.id,
@@ -127,20 +182,7 @@ def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] =
         recipe=settings.stream.recipe,
         parents=settings.stream.parents or "parents",
     )
-    with RejectLog(rejects) as log:
-        stream = read_documents(settings.stream.paths, columns, log, origin=Origin.MACHINE)
-        batches = []
-        for batch in stream:
-            batches.append(batch)
-            tell(f"{stream.report.accepted:,} documents")
-        table = pa.Table.from_batches(batches)
-    warnings = []
-    if settings.stream.group is None and not any(table["parents"].to_pylist()):
-        warnings.append(
-            "The stream does not say what its documents were made from (no parent ids, no group). Leaks of the sealed documents "
-            "are then found by overlap only, and a leak reworded by a language model is not found at all."
-        )
-    return StreamInput(table, ", ".join(settings.stream.paths), _read_facts(stream.report), tuple(warnings))
+    return read_documents(settings.stream.paths, columns, log, origin=Origin.MACHINE)
 
 
 def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
@@ -178,18 +220,22 @@ def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, int]:
     return table.take(pa.array(kept)), table.num_rows - len(kept)
 
 
-class _GroupSample:
-    """Whole groups, as many as fit: a group is kept while the hash of its name is below a limit that halves when the
-    kept words exceed the most. The result does not depend on the order of the documents."""  # noqa: D205, D209
+class _Sample:
+    """A random sample of documents, or of whole groups, of a bounded number of words.
 
-    def __init__(self, most_words: int) -> None:
+    What stays together has one key: it is kept while the hash of its key is below a limit that halves whenever the
+    kept words exceed the most. The result does not depend on the order of the documents.
+    """
+
+    def __init__(self, key: str, most_words: int) -> None:
+        self._key = key
         self._most = most_words
         self._batches: list[pa.Table] = []
         self._words = 0
         self.share = 1.0
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Keep the documents of a batch whose groups are in the sample."""
+        """Keep the documents of a batch whose keys are in the sample."""
         kept = self._kept(pa.Table.from_batches([batch]))
         self._batches.append(kept)
         self._words += _words(kept)
@@ -206,7 +252,7 @@ class _GroupSample:
         if self.share == 1:
             return table
         limit = int(self.share * 2**64)
-        names = table["group"].to_pylist()
+        names = table[self._key].to_pylist()
         digests = (
             hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names
         )

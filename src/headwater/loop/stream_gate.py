@@ -1,22 +1,23 @@
 """The gate alone, on the user's stream and the user's human reserve."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from headwater import __version__
 from headwater.config import Settings
-from headwater.gate import Card, SplitRow, cards, verdict_rows
+from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, SplitRow, cards, verdict_rows
 from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
-from headwater.loop.inputs import Progress, read_human, read_stream, split_human
+from headwater.loop.inputs import Progress, read_human, read_stream, split_human, stream_batches
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.versions import used_versions
 from headwater.loop.world import World
-from headwater.schema import DOCUMENT, digest
+from headwater.schema import DOCUMENT, Verdict, digest
 from headwater.store import toml_text
 
 
@@ -40,16 +41,51 @@ class GateResult:
     gain: StreamRecord | None
     """What training on the admitted documents does on the final panel; None where nothing was admitted."""
     admitted_documents: int
+    """Documents admitted among those tested."""
     revealed: bool
     """Whether the numbers of the certification panel are shown."""
     settings: str
     versions: Mapping[str, str]
 
 
-def judge_files(
-    settings: Settings, progress: Progress, rejects: Path, *, reveal: bool = True
-) -> tuple[GateResult, pa.Table, pa.Table]:
-    """Return the result, the admitted documents sorted by id, and the verdicts on all of them.
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict on every recipe of a stream, ready to be applied to every document."""
+
+    result: GateResult
+    settings: Settings
+    checks: HardChecks
+    before: GateState
+    after: GateState
+    tested: Checked
+    """The documents that were tested: all of them, or a sample."""
+    sampled: bool
+
+    def batches(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Yield the admitted documents and the verdicts, batch by batch.
+
+        A stream that was tested as a whole is one batch, sorted by id. A larger one is read again, in its own order, in
+        bounded memory: each document passes the hard checks and then has the verdict of its recipe. Near copies are
+        then found within a batch only, exact ones everywhere.
+        """
+        run = self.result.run
+        verdicts = verdict_rows(self.tested, self.before, self.after, run=run, arm="gate", generation=1)
+        if not self.sampled:
+            yield _documents(self.after.admitted).sort_by("id"), verdicts
+            return
+        of_recipes = pc.starts_with(verdicts["id"], "recipe:")
+        yield _documents(self.after.admitted.slice(0, 0)), verdicts.filter(of_recipes)
+        checks = replace(self.checks, extra=(*self.checks.extra, SeenBefore()))
+        for batch in stream_batches(self.settings):
+            checked = replace(checks.apply(pa.Table.from_batches([batch])), bars=self.tested.bars)
+            rows = verdict_rows(checked, self.after, self.after, run=run, arm="gate", generation=1)
+            admitted = rows.filter(pc.equal(rows["verdict"], Verdict.ADMITTED.value))
+            kept = pc.is_in(checked.documents["id"], admitted["id"].combine_chunks())
+            yield _documents(checked.documents.filter(kept)), rows
+
+
+def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal: bool = True) -> Judgement:
+    """Return the verdict on a stream of files, judged against a human reserve of files.
 
     Args:
         settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files.
@@ -68,18 +104,14 @@ def judge_files(
     progress(1, 4, "reading the stream")
     stream = read_stream(settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"))
     progress(2, 4, "checking the stream")
-    checked = world.hard_checks().apply(world.encode(stream.table))
+    checks = world.hard_checks()
+    checked = checks.apply(world.encode(stream.table))
     progress(3, 4, "measuring utility")
     gate = world.gate(gates=1, machine_share=1.0)
     state = judge_stream(gate, checked)
-    name = digest([__version__, settings.model_dump(), human.table["id"].to_pylist()[:1000]])
-    verdicts = verdict_rows(checked, gate.start(), state, run=name, arm="gate", generation=1)
-    admitted = state.admitted.select(DOCUMENT.names).cast(DOCUMENT).sort_by("id")
-    kinds = dict(human.reading.by_kind)
-    for kind, count in stream.reading.by_kind.items():
-        kinds[kind] = kinds.get(kind, 0) + count
+    kinds = Counter(human.reading.by_kind) + Counter(stream.reading.by_kind)
     result = GateResult(
-        run=name,
+        run=digest([used_versions(), settings.model_dump(), human.table["id"].to_pylist()[:1000]]),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seconds=round(time.monotonic() - start, 1),
         seed=settings.seed,
@@ -92,9 +124,14 @@ def judge_files(
         power=power_facts(world, gates=1),
         cards=tuple(cards(checked, state, reveal=reveal)),
         gain=gain_of(world, "headwater", state.admitted) if state.admitted.num_rows else None,
-        admitted_documents=admitted.num_rows,
+        admitted_documents=state.admitted.num_rows,
         revealed=reveal,
         settings=toml_text(settings.model_dump(exclude_none=True)),
         versions=used_versions(),
     )
-    return result, admitted, verdicts
+    return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled)
+
+
+def _documents(table: pa.Table) -> pa.Table:
+    """Return the documents without the columns of the vocabulary."""
+    return table.select(DOCUMENT.names).cast(DOCUMENT)

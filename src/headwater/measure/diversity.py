@@ -44,6 +44,8 @@ def distinct_n(tokens: Tokens, offsets: NDArray[np.int64], n: int = 2) -> float:
     keys = tokens[: len(tokens) - n + 1].astype(np.uint64)
     base = np.uint64(int(tokens.max()) + 1)
     for i in range(1, n):
+        if i > 1:  # renumbered, so that the product never exceeds 64 bits
+            keys = np.unique(keys, return_inverse=True)[1].astype(np.uint64)
         keys = keys * base + tokens[i : len(tokens) - n + 1 + i].astype(np.uint64)
     owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     inside = owner[: len(keys)] == owner[n - 1 :]

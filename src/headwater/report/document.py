@@ -15,7 +15,7 @@ from headwater.loop.stream_gate import GateResult
 from headwater.loop.world import SampleText
 from headwater.report import charts, text
 from headwater.report.bibliography import Topic, bibtex, references
-from headwater.report.verdict import HELD, gate_verdict, known_useful, last, line_name, line_to_hold, run_verdict
+from headwater.report.verdict import HELD, gate_verdict, last, line_name, line_to_hold, run_verdict
 from headwater.schema import REASON_SENTENCES, Reason, Stage, Verdict
 
 MOST_BYTES = 200_000
@@ -39,14 +39,6 @@ class Limits:
 
 # The first that keeps a page below its largest size is used; the last always does.
 _LIMITS = (Limits(40, 150, 30, 320, 20_000), Limits(16, 50, 15, 240, 6_000), Limits(6, 20, 6, 120, 2_000))
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A chart with its caption."""
-
-    svg: Markup
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +93,6 @@ def render_report(result: RunResult) -> str:
         samples=_samples(result.samples),
         stream_chart=_figure(charts.stream_gains(result)),
         stream={record.arm: record for record in result.stream},
-        useful=known_useful(result.cards),
         disagreements=_disagreements(result.cards, result.cards_without_parents),
         tokens_chart=_figure(charts.tokens_by_recipe(result)),
         feedback=_feedback(result),

@@ -6,6 +6,7 @@ Lance and DuckDB are imported when a table is first opened, not here.
 from headwater.store.atomic import (
     append_line,
     json_text,
+    parquet_file,
     read_lines,
     replace_folder,
     storage_errors,
@@ -37,6 +38,7 @@ __all__ = [
     "list_runs",
     "lock_holder",
     "open_panels",
+    "parquet_file",
     "read_lines",
     "replace_folder",
     "resolve",

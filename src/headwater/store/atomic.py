@@ -103,6 +103,24 @@ def write_parquet(path: Path, table: pa.Table) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+@contextmanager
+def parquet_file(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Yield a writer of a Parquet file that takes its place when it is complete, for tables too large to hold.
+
+    Args:
+        path: the file; an existing one is replaced.
+        schema: schema of the tables to write.
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with storage_errors(path):
+        try:
+            with pq.ParquetWriter(temp, schema, compression="zstd") as writer:
+                yield writer
+            temp.replace(path)
+        finally:
+            temp.unlink(missing_ok=True)
+
+
 def json_text(value: object, *, indent: int | None = None) -> str:
     """Return a value as JSON, keys in the order given.
 

@@ -23,9 +23,12 @@ class Discriminator:
 
     def choose(self, candidates: pa.Table, human: pa.Table, n_tokens: int, rng: np.random.Generator) -> pa.Table:
         """Return candidates by descending noisy log odds until the budget is reached."""
+        from scipy.sparse import vstack
         from sklearn.feature_extraction.text import HashingVectorizer
         from sklearn.linear_model import LogisticRegression
 
+        if candidates.num_rows < 2:  # cross-fitting needs one candidate to learn from and another to score
+            return take_tokens(candidates, np.arange(candidates.num_rows), n_tokens)
         vectorizer = HashingVectorizer(n_features=self.features, ngram_range=(1, 2), alternate_sign=False, norm="l2")
         machine = vectorizer.transform(candidates["text"].to_pylist())
         people = vectorizer.transform(human["text"].to_pylist())
@@ -33,8 +36,6 @@ class Discriminator:
         fold = rng.permutation(candidates.num_rows) % 2
         human_fold = rng.permutation(human.num_rows) % 2
         for part in (0, 1):
-            from scipy.sparse import vstack
-
             inputs = vstack([people[human_fold != part], machine[fold != part]])
             labels = np.r_[np.ones((human_fold != part).sum()), np.zeros((fold != part).sum())]
             classifier = LogisticRegression(C=10.0, solver="liblinear", class_weight="balanced").fit(inputs, labels)

@@ -52,5 +52,8 @@ class DSIR:
         inside = owner[1:] == owner[:-1]
         pairs = (tokens[:-1] * np.uint64(1_000_003) + tokens[1:] + np.uint64(1))[inside]
         grams = np.concatenate([tokens, pairs * _MIX])
-        hashed = ((grams * _MIX) >> np.uint64(20)) % np.uint64(self.buckets)
-        return hashed.astype(np.int64), np.concatenate([owner, owner[1:][inside]])
+        # Two rounds: after one the consecutive token ids of frequent words leave half of the buckets empty.
+        for _ in range(2):
+            grams = grams * _MIX
+            grams ^= grams >> np.uint64(32)
+        return (grams % np.uint64(self.buckets)).astype(np.int64), np.concatenate([owner, owner[1:][inside]])
