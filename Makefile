@@ -19,12 +19,9 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
+BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed
 bench: $(VENV)/.ready-dev
-	$(BIN)/python benchmarks/error_rates.py
-	$(BIN)/python benchmarks/ngram_speed.py
-	$(BIN)/python benchmarks/collapse.py
-	$(BIN)/python benchmarks/dirty_stream.py
-	$(BIN)/python benchmarks/gate_cost.py
+	@for name in $(BENCHMARKS); do echo "## $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(PROJECT)

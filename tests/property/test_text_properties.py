@@ -20,7 +20,7 @@ def test_tokens_cover_all_that_is_no_space(text: str) -> None:
 
 @given(texts, st.booleans())
 def test_the_shorter_pattern_does_the_same_on_plain_text(text: str, punctuation: bool) -> None:
-    if words_module._special().search(text) is None:
+    if not any(map(words_module._is_special, text)):
         plain, full = (words_module._pattern(special, punctuation) for special in (False, True))
         assert plain.findall(text) == full.findall(text)
 

@@ -93,17 +93,6 @@ def test_bits_per_byte_by_hand() -> None:
     assert math.isnan(bits_per_byte(np.zeros(0), np.zeros(0), np.zeros(0, np.int64)))
 
 
-def test_a_uniform_model_needs_the_logarithm_of_its_vocabulary_per_token() -> None:
-    """Order 1 trained on every word once and as many ends: all five symbols have the same probability."""
-    vocabulary = Vocabulary.from_texts(["aa bb cc"], 1)
-    train = encode_table(documents(["aa", "bb", "cc"]), vocabulary)
-    model = NgramLearner(vocabulary, order=1).fit(train, np.random.default_rng(0))
-    panel = encode_table(documents(["aa bb"]), vocabulary)
-    losses = model.loss(panel)
-    measured = bits_per_byte(losses.nats, panel["spelling_nats"].to_numpy(), panel["coded_bytes"].to_numpy())
-    assert measured == pytest.approx(losses.nats.sum() / math.log(2) / len("aa bb "))
-
-
 def test_a_closed_vocabulary_does_not_win_by_knowing_fewer_words(documentation) -> None:
     """Nats per word fall as the vocabulary shrinks, because unknown words are free; bits per byte do not."""
     texts = documentation["text"].to_pylist()

@@ -106,14 +106,17 @@ class Fresh:
             ValueError: there is less fresh human text than the share asks for.
         """
         wanted = round(self.share * history.budget)
-        ends = np.cumsum(history.size(history.fresh))
-        used = wanted * (len(history.generated) - 1)
-        first, last = np.searchsorted(ends, [used, used + wanted])
-        if used + wanted > (int(ends[-1]) if len(ends) else 0):
-            raise ValueError(
-                f"fresh human text is used up: {used + wanted} needed, {int(ends[-1]) if len(ends) else 0}"
-            )
-        human = history.fresh.slice(int(first), int(last - first) + 1)
+        sizes = history.size(history.fresh)
+        first = last = 0
+        for _ in history.generated:  # every generation before took whole documents, and none of them is taken again
+            first, ends = last, np.cumsum(sizes[last:])
+            if wanted > (int(ends[-1]) if len(ends) else 0):
+                raise ValueError(
+                    f"fresh human text is used up: generation {len(history.generated)} needs {wanted} and finds "
+                    f"{int(ends[-1]) if len(ends) else 0} of {int(sizes.sum())} unused"
+                )
+            last = first + (int(np.searchsorted(ends, wanted)) + 1 if wanted else 0)
+        human = history.fresh.slice(first, last - first)
         return pa.concat_tables([human, draw(history.generated[-1], history.budget - wanted, history.size, rng)])
 
 

@@ -58,9 +58,7 @@ def word_hashes(texts: Iterable[str | None]) -> HashedWords:
     return HashedWords(np.concatenate(parts), np.cumsum(lengths, dtype=np.int64))
 
 
-def gram_hashes(
-    texts: Iterable[str | None] | HashedWords, n: int = 8
-) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def gram_hashes(texts: Iterable[str | None] | HashedWords, n: int = 8) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Return a hash of every sequence of ``n`` words of the texts, and where each text begins.
 
     A text of fewer words has one hash, of the whole; a text without words has none. Two different sequences share a
