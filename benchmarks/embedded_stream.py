@@ -156,9 +156,10 @@ def _recipe_table(trials: list[Trial]) -> str:
                 f"{np.median(evidence):+.2f}" if evidence else "",
                 f"{min(d.log_e for d in found):.1f} to {max(d.log_e for d in found):.1f}" if found else "",
                 f"{min(d.threshold for d in found):.1f} to {max(d.threshold for d in found):.1f}" if found else "",
+                f"{min(d.log_e - d.threshold for d in found):+.1f}" if found else "",
             ]
         )
-    header = ["recipe", "admitted", "without parents", "reasons", "effect, sd", "log e", "needed"]
+    header = ["recipe", "admitted", "without parents", "reasons", "effect, sd", "log e", "needed", "least margin"]
     return markdown(header, rows)
 
 

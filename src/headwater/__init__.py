@@ -12,8 +12,7 @@ __version__ = "0.1.0"
 
 _NAMESPACES = frozenset(
     {
-        "decide", "engine", "gate", "generate", "lineage", "loop", "measure", "models", "report", "sources", "store",
-        "text",
+        "decide", "gate", "generate", "lineage", "loop", "measure", "models", "report", "sources", "store", "text",
     }
 )  # fmt: skip
 _PROJECT_NAMES = frozenset({"Project", "open_project"})

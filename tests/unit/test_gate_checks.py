@@ -231,7 +231,10 @@ def test_a_panel_document_is_known_as_a_parent_under_any_id(panel: pa.Table) -> 
 def test_what_is_made_from_the_group_of_a_panel_document_descends_from_it() -> None:
     sealed = Sealed.of([documents(["one", "two"], id=["p", "q"], group=["article 7", None])])
     stream = documents(
-        ["a", "b", "c", "d"], id=list("abcd"), group=["article 7", "article 8", None, "x"], parents=[[], ["a"], [], ["c"]]
+        ["a", "b", "c", "d"],
+        id=list("abcd"),
+        group=["article 7", "article 8", None, "x"],
+        parents=[[], ["a"], [], ["c"]],
     )
     assert sealed.descend(stream).tolist() == [True, True, False, False]
 

@@ -149,9 +149,11 @@ def test_reword() -> None:
 
 
 def test_degraded_text() -> None:
-    (shuffled,) = _make(shuffle, documents(["one two three four five six seven eight nine ten."]))["text"].to_pylist()
-    assert sorted(shuffled.rstrip(".").split()) == sorted("one two three four five six seven eight nine ten".split())
+    ordered = "one two three four five six seven eight nine ten"
+    (shuffled,) = _make(shuffle, documents([f"{ordered}."]))["text"].to_pylist()
+    assert sorted(shuffled.rstrip(".").split()) == sorted(ordered.split())
     assert shuffled.endswith(".")
+    assert not shuffled.startswith(ordered)
     text = " ".join(f"w{i}" for i in range(4000))
     (copy,) = _make(near_copy, documents([text]))["text"].to_pylist()
     assert len(copy.split()) == pytest.approx(3900, abs=50)  # 1 in 40 left out, sd 10

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
 from headwater.models import NgramLearner
 from headwater.schema import documents
-from headwater.text import END, Vocabulary, encode_table, split_words, token_arrays
+from headwater.text import Vocabulary, encode_table, split_words, token_arrays
 
 token_lists = st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6)
 
@@ -116,5 +116,4 @@ def test_coded_bytes_are_the_words_and_a_separator_each() -> None:
     encoded = encode_table(documents(["Über uns, neu", ""]), vocabulary)
     words = split_words("Über uns, neu")
     assert encoded["coded_bytes"].to_pylist() == [sum(len(word.encode()) + 1 for word in words), 0]
-    assert END < len(vocabulary)
     assert token_arrays(encoded, vocabulary)[1].tolist() == [0, 4, 4]

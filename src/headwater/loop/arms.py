@@ -117,9 +117,9 @@ def gated_round(
     # Own output last: its verdict is the least in doubt, and the fewer decisions come before a recipe, the better.
     judged = gate.judge(state.gate, offered, bars, generation=generation, order=sorted(spent))
     gains = dict(state.gains)
-    for recipe in spent:
-        evidence = judged.statuses[recipe].evidence
-        if evidence is not None and spent[recipe]:
+    for recipe, share in spent.items():
+        evidence = judged.statuses[recipe].evidence if share else None
+        if evidence is not None:
             gains[recipe] = moving_average(gains.get(recipe), evidence.gain_per_1k)
     return Round(GatedState(judged, gains, taken), offered, own, spent)
 

@@ -107,6 +107,11 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
             sample.add(human)
             tell(f"{stream.report.accepted:,} documents")
     table = sample.table()
+    if not table.num_rows and sample.share < 1:
+        raise NotEnoughData(
+            f"the human documents form one group of more than {MAX_HUMAN_WORDS:,} words, and groups stay whole. Name a "
+            "finer group column with --group if documents of that group are really independent."
+        )
     if not table.num_rows:
         raise InputError(
             f"none of the {not_human} documents has origin 'human' in column {settings.human.origin!r}. "
@@ -260,7 +265,8 @@ class _Sample:
 
 
 def _words(table: pa.Table) -> int:
-    return sum(text.count(" ") + 1 for text in table["text"].to_pylist())
+    """Return about how many words there are; in scripts without spaces six characters count as one."""
+    return sum(max(text.count(" ") + 1, len(text) // 6) for text in table["text"].to_pylist())
 
 
 def _facts(table: pa.Table, description: str, removed: int, versions: dict[str, str], *, grouped: bool) -> CorpusFacts:

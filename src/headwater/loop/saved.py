@@ -22,14 +22,17 @@ def _adapter(kind: Any) -> Any:
 
 
 def save(path: Path, value: Any, kind: Any) -> None:
-    """Write a dataclass, or a list of them, as JSON.
+    """Write a dataclass, or a list of them, as JSON; what is no finite number becomes text such as ``"Infinity"``.
 
     Args:
         path: the file.
         value: what to write.
         kind: its type, such as ``list[StreamRecord]``.
     """
-    write_text(path, _adapter(kind).dump_json(value, indent=1).decode() + "\n")
+    from pydantic_core import to_json
+
+    plain = _adapter(kind).dump_python(value)
+    write_text(path, to_json(plain, indent=1, inf_nan_mode="strings").decode() + "\n")
 
 
 def load(path: Path, kind: Any) -> Any:

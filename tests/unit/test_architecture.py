@@ -1,0 +1,223 @@
+"""The house as designed: who may import whom, what is public, and what costs nothing until it is used."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import headwater
+
+ROOT = Path(headwater.__file__).parent
+
+# From the ground up. A module imports from its own folder and from the floors below it.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"__init__", "schema", "errors", "config"}),
+    frozenset({"text", "models", "measure", "lineage", "decide"}),
+    frozenset({"sources", "store", "engine"}),
+    frozenset({"curate", "origin", "generate", "gate", "forecast"}),
+    frozenset({"loop", "lab"}),
+    frozenset({"report"}),
+    frozenset({"project", "view", "cli"}),
+)
+# Within a floor folders stand alone, with these exceptions.
+NEIGHBOURS = {
+    "config": {"errors", "schema"},
+    "schema": {"errors"},
+    "models": {"text"},
+    "measure": {"text", "models"},
+    "lab": {"loop"},
+    "cli": {"project"},
+    "view": {"project"},
+}
+HEAVY = frozenset({"torch", "transformers", "sklearn", "duckdb", "altair", "vl_convert", "lance", "numba"})
+
+# What each folder offers. A name that appears or disappears here is a decision.
+PUBLIC = {
+    "decide": """LAMBDA_GRID Decision Rule Transcript clip_bound clip_differences decide design_effect detectable_effect
+        documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
+        strict_threshold strict_threshold_with_harm""",
+    "gate": """DSIR PANELS AdmitAll Bar Card Certifier Check Checked Discriminator Findings Gate GateState HardChecks
+        LowestPerplexity Part RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
+        SliceEvidence Split SplitRow SteeringEvidence cards merge_overlapping run_checks split_by_group token_counts
+        training_mix verdict_rows within_share""",
+    "generate": """REWRITES Recipe Rewrite leak machine_documents near_copy own_output paraphrased_leak question_answer
+        restructure reword shuffle""",
+    "lineage": "ancestors data_set_made data_set_sampled model_trained",
+    "loop": """Accumulate Filtered Fresh GateResult GenerationRecord History HumanOnly Regime Replace Reserve RunResult
+        SampleText Subsample World judge_files run_loop""",
+    "measure": "bits_per_byte distinct_n rare_recall rare_types support",
+    "models": "CategoricalLearner CategoricalModel Learner Losses Model NgramLearner NgramModel warm",
+    "report": "REFERENCES Reference Topic bibtex gate_verdict references render_gate_report render_report run_verdict",
+    "sources": """OWN_COLUMNS Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
+        collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
+    "store": """Holder Ledger Panel Panels RunFolder RunState SealedPanel Table append_line document_table json_text
+        lineage_table list_runs lock_holder open_panels parquet_file read_lines replace_folder resolve seal sql_text storage_errors
+        store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",
+    "text": """END UNKNOWN Encoded GramIndex HashedWords Vocabulary encode_table gram_hashes is_encoded join_words
+        near_duplicates split_words token_arrays token_columns warm word_hashes""",
+}
+
+
+def _files() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    """Return the dotted name of a module."""
+    parts = ("headwater", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _folder(module: str) -> str:
+    """Return the folder, or the file at the top, that a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def _imports(path: Path, *, everywhere: bool) -> Iterator[str]:
+    """Yield the modules a file imports: wherever it does, or only what importing the file itself loads."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            assert node.module is not None
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif not everywhere and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        elif not everywhere and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+            continue
+        waiting.extend(ast.iter_child_nodes(node))
+
+
+MODULES = {_name(path): path for path in _files()}
+
+
+def _floor(folder: str) -> int:
+    return next(number for number, floor in enumerate(FLOORS) if folder in floor)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_downwards_only(module: str) -> None:
+    mine = _folder(module)
+    allowed = {mine, *NEIGHBOURS.get(mine, ())}.union(*FLOORS[: _floor(mine)])
+    used = {
+        _folder(name)
+        for name in _imports(MODULES[module], everywhere=True)
+        if name.split(".")[0] == "headwater" and name in MODULES
+    }
+    assert used - allowed - {"__init__"} == set()
+
+
+def test_every_folder_has_its_floor() -> None:
+    known = frozenset().union(*FLOORS)
+    found = {path.stem if path.is_file() else path.name for path in ROOT.iterdir() if path.suffix in {"", ".py"}}
+    assert found - {"__pycache__", "py.typed"} <= known
+
+
+def test_the_sealed_panel_is_out_of_reach_of_whatever_makes_the_next_batch() -> None:
+    makers = [MODULES["headwater.loop.feedback"], MODULES["headwater.loop.arms"], *(ROOT / "generate").glob("*.py")]
+    assert len(makers) > 5
+    for path in makers:
+        names = set(_imports(path, everywhere=True))
+        assert not {name for name in names if name.startswith("headwater.gate.certification")}, path
+        assert not {name for name in names if name.split(".")[-1] in {"Certifier", "SealedDecision"}}, path
+        read = {node.attr for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Attribute)}
+        assert not read & {"sealed", "transcript", "log_e", "certifier"}, path
+    feedback = set(_imports(MODULES["headwater.loop.feedback"], everywhere=True))
+    assert not {name for name in feedback if name.startswith("headwater.")}  # numbers in, numbers out
+
+
+def test_only_the_gate_opens_the_certification_panel() -> None:
+    users = {
+        module
+        for module, path in MODULES.items()
+        if "headwater.gate.certification" in set(_imports(path, everywhere=True))
+    }
+    assert users == {"headwater.gate", "headwater.gate.judge"}
+
+
+# What is public.
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_a_namespace_offers(name: str) -> None:
+    module = importlib.import_module(f"headwater.{name}")
+    assert set(module.__all__) == set(PUBLIC[name].split())
+    assert len(set(module.__all__)) == len(module.__all__)
+    for public in module.__all__:
+        assert getattr(module, public) is not None
+    # Nothing is reachable as public that is not listed, but the folder's own modules.
+    extra = {
+        key for key, value in vars(module).items()
+        if not key.startswith("_") and not isinstance(value, ModuleType) and key not in module.__all__
+    }  # fmt: skip
+    assert extra == set()
+    assert (module.__doc__ or "").strip()
+
+
+def test_every_namespace_is_listed_and_loads_on_first_use() -> None:
+    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"cli"}
+    assert folders == set(PUBLIC)
+    assert set(headwater.__all__) == {*PUBLIC, "Project", "open_project", "__version__"}
+    for name in headwater.__all__:
+        assert getattr(headwater, name) is not None
+    assert dir(headwater) == sorted(headwater.__all__)
+    with pytest.raises(AttributeError, match=r"no attribute 'gates'\. Known: .*gate"):
+        _ = headwater.gates
+
+
+def test_importing_the_package_loads_nothing_of_it() -> None:
+    code = "import sys, headwater; print([name for name in sys.modules if name.startswith('headwater.')], 'numpy' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[] False"
+
+
+# What is loaded when.
+
+
+def _loaded_by(module: str) -> set[str]:
+    """Return all modules that importing one loads, ours followed through."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in MODULES:
+            waiting.extend(_imports(MODULES[name], everywhere=False))
+            waiting.append(name.rpartition(".")[0])
+    return seen
+
+
+@pytest.mark.parametrize("module", ["headwater.cli.main", "headwater.config", "headwater.store", "headwater.errors"])
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    assert {name.split(".")[0] for name in _loaded_by(module)} & HEAVY == set()
+
+
+def test_the_walk_would_find_a_heavy_import() -> None:
+    assert "numba" in _loaded_by("headwater.models")
+
+
+@pytest.mark.parametrize("heavy", ["torch", "transformers", "duckdb", "lance", "sklearn"])
+def test_no_module_loads_what_only_some_functions_need(heavy: str) -> None:
+    users = [
+        module
+        for module, path in MODULES.items()
+        if heavy in {name.split(".")[0] for name in _imports(path, everywhere=False)}
+    ]
+    assert users == []
+
+
+def test_the_package_is_typed() -> None:
+    assert (ROOT / "py.typed").is_file()
