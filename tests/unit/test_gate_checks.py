@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.config import GateSettings
-from headwater.gate import Checked, HardChecks, Sealed, run_checks
+from headwater.gate import Checked, HardChecks, Sealed, SeenBefore, run_checks
 from headwater.gate.blocks import BLOCK_WORDS, blocks_of
 from headwater.gate.duplicates import duplicate_checks
 from headwater.gate.form import endings_are_a_rule
@@ -374,3 +374,13 @@ def test_near_copies_are_not_counted_twice(prose: Prose, machine_table) -> None:
     exact, near = duplicate_checks(machine_table([text, text, f"{text} Postscript."], id=["a", "b", "c"]))
     assert exact.repeats.tolist() == [False, True, False]
     assert near.repeats.tolist() == [False, False, True]
+
+
+def test_a_text_of_an_earlier_batch_is_an_exact_copy(
+    train: pa.Table, panel: pa.Table, prose: Prose, machine_table
+) -> None:
+    checks = HardChecks.against(train, [panel], GateSettings(), [SeenBefore()])
+    first = checks.apply(machine_table([prose(50, 1), prose(50, 2)]))
+    second = checks.apply(machine_table([prose(50, 2), prose(50, 3)]))
+    assert _reasons(first) == [None, None]
+    assert _reasons(second) == ["exact_duplicate", None]
