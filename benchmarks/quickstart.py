@@ -1,7 +1,7 @@
 """What the first minute costs: the run without arguments and the help, on one core.
 
-Nothing is compared with here: the question is whether a new user's first run fits into a minute on one core and a laptop's
-memory. The kernels are compiled beforehand, as the set-up does.
+Nothing is compared with here: the question is whether a new user's first run fits into a minute on one core and into a
+laptop's memory. The kernels are compiled beforehand, as the set-up does.
 """
 
 import argparse

@@ -13,10 +13,10 @@ from headwater.errors import StoreError
 from headwater.loop.inputs import Progress
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
-from headwater.loop.saved import load, load_table, save
+from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.report import render_gate_report, render_report
-from headwater.schema import DOCUMENT, VERDICT
+from headwater.schema import VERDICT
 from headwater.sources import write_documents
 from headwater.store import RunFolder, list_runs, parquet_file, resolve, write_bytes, write_text
 
@@ -164,8 +164,8 @@ class Project:
         with folder.working():
             start = time.monotonic()
             result = run_loop(folder, settings, progress)
-            admitted = self._export(folder)
-            self._examples(folder)
+            for path in folder.path.glob("example-*"):
+                write_bytes(self.folder / path.name, path.read_bytes())
             result = replace(result, seconds=round(time.monotonic() - start, 1))
             save(folder.path / "result.json", result, RunResult)
             write_text(folder.path / "report.html", render_report(result))
@@ -173,30 +173,12 @@ class Project:
                 {
                     "versions": dict(result.versions),
                     "seconds": result.seconds,
-                    "admitted_documents": admitted,
                     "tags": {"documents": f"run-{folder.id}", "verdicts": f"run-{folder.id}"},
                     "files": ["settings.toml", "metrics.parquet", "verdicts.parquet", "admitted.jsonl.zst",
                               "result.json", "report.html"],
                 }
             )  # fmt: skip
         return result
-
-    def _export(self, folder: RunFolder) -> int:
-        """Write the documents the run admitted, sorted by id, and return their number."""
-        found = sorted((folder.path / "steps").glob("gated-stream-*/admitted.parquet"), key=_generation)
-        source = found[-1] if found else next((folder.path / "steps").glob("comparison-*/admitted.parquet"))
-        admitted = load_table(source).select(DOCUMENT.names).cast(DOCUMENT).sort_by("id")
-        write_documents(admitted, folder.path / "admitted.jsonl.zst")
-        return admitted.num_rows
-
-    def _examples(self, folder: RunFolder) -> None:
-        """Put the run's example stream and human reserve beside the project, so that the gate can be tried at once."""
-        for path in (folder.path / "steps").glob("example-*/example-*"):
-            write_bytes(self.folder / path.name, path.read_bytes())
-
-
-def _generation(path: Path) -> int:
-    return int(path.parent.name.split("-")[2])
 
 
 def open_project(folder: Path | str = ".") -> Project:

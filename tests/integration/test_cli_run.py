@@ -185,11 +185,53 @@ def test_sealed_numbers_stay_sealed(
     quickstart: dict, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = [project / "example-stream.jsonl", "--human", project / "example-human.jsonl.zst", "--group", "group",
-                 "--recipe-column", "recipe", "--json", "--keep-sealed"]  # fmt: skip
+                 "--recipe-column", "recipe", "--json", "--out", tmp_path / "kept.jsonl"]  # fmt: skip
     assert headwater("gate", *arguments, monkeypatch=monkeypatch) == 0
+    open_ = json.loads(capsys.readouterr().out)["recipes"]
+    shown = {f"{recipe['log_e']:.2f}" for recipe in open_ if recipe["log_e"] is not None}
+    assert shown
+    report = tmp_path / "gate.html"
+    assert headwater("gate", *arguments, "--keep-sealed", "--report", report, monkeypatch=monkeypatch) == 0
     recipes = json.loads(capsys.readouterr().out)["recipes"]
-    assert "admitted" in {recipe["verdict"] for recipe in recipes}
-    assert {recipe["log_e"] for recipe in recipes} == {None}
+    assert [recipe["verdict"] for recipe in recipes] == [recipe["verdict"] for recipe in open_]
+    assert {recipe["log_e"] for recipe in recipes} == {recipe["needed"] for recipe in recipes} == {None}
+    verdicts = pq.read_table(tmp_path / "kept.jsonl.verdicts.parquet")
+    assert verdicts["log_e"].null_count == verdicts["decision"].null_count == verdicts.num_rows
+    text = report.read_text()
+    assert not [number for number in shown if number in text]
+
+
+def test_a_panel_opened_by_another_run_is_warned_of(
+    human_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        arguments = ["run", human_file, "--group", "group", "--generations", "1", "--run-id", name, "-C", tmp_path]
+        assert headwater(*arguments, "--json", "-q", monkeypatch=monkeypatch) == 0
+        warnings = json.loads(capsys.readouterr().out)["warnings"]
+        assert any("opened before, by 1 other" in warning for warning in warnings) == (name == "second")
+
+
+def test_ids_and_recipe_names_of_the_stream_may_be_anything(
+    library: pa.Table, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row numbers as ids in both files, and a recipe called like the run's own."""
+    texts = library["text"].to_pylist()
+    human, stream = tmp_path / "human.jsonl", tmp_path / "stream.jsonl"
+    kept = [{"id": i, "text": text, "group": group} for i, (text, group) in
+            enumerate(zip(texts, library["group"].to_pylist(), strict=True)) if i % 5]  # fmt: skip
+    made = [{"id": i, "text": text, "recipe": "own-output-1"} for i, text in enumerate(texts[::5], 1)]
+    for path, rows in ((human, kept), (stream, made)):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = ["run", human, "--group", "group", "--id", "id", "--stream", stream, "--recipe", "recipe",
+                 "--generations", "1", "-C", tmp_path, "--run-id", "r", "--json", "-q"]  # fmt: skip
+    assert headwater(*arguments, monkeypatch=monkeypatch) == 0
+    answer = json.loads(capsys.readouterr().out)
+    (recipe,) = answer["recipes"]
+    assert recipe["recipe"] == "stream:own-output-1"
+    assert recipe["failed"].get("is_panel_document", 0) == 0
+    assert any("prefix 'stream:'" in warning for warning in answer["warnings"])
+    stored = Table(tmp_path / ".headwater" / "documents.lance", DOCUMENT, ("id",)).read(["recipe"])
+    assert stored["recipe"].to_pylist().count("stream:own-output-1") == len(made)
 
 
 def test_runs_list_and_show(

@@ -46,6 +46,7 @@ def test_killed_again_and_again_then_resumed(human: Path, untouched: tuple[Path,
     reference, seconds = untouched
     rng = np.random.default_rng(20261122)
     run = tmp_path / ".headwater" / "runs" / NAME
+    killed_at_work = 0
     for attempt in range(KILLS):
         begun = (run / "settings.toml").exists()
         child = subprocess.Popen(
@@ -55,12 +56,35 @@ def test_killed_again_and_again_then_resumed(human: Path, untouched: tuple[Path,
         time.sleep(float(rng.uniform(0.3, 1.0)) * seconds * (attempt + 1) / KILLS)
         child.send_signal(signal.SIGKILL)
         child.communicate()
+        steps = list(run.glob("steps/*"))
+        killed_at_work += child.returncode == -signal.SIGKILL and bool(steps) and not (run / "manifest.json").exists()
+    assert killed_at_work, "no kill found the run between its first and its last step"
     begun = (run / "settings.toml").exists()
     done = subprocess.run(resume(tmp_path) if begun else command(human, tmp_path), check=True, capture_output=True)
     assert json.loads(done.stdout)["run"] == NAME
     for name in RESULTS:
         assert (run / name).read_bytes() == (reference / name).read_bytes(), name
     assert not list(run.glob("steps/.*partial"))
+
+
+def test_a_changed_file_never_meets_steps_made_from_the_old_one(human: Path, tmp_path: Path) -> None:
+    own = tmp_path / "human.jsonl"
+    lines = human.read_bytes().splitlines(keepends=True)
+    own.write_bytes(b"".join(lines))
+    run = tmp_path / "a" / ".headwater" / "runs" / NAME
+    child = subprocess.Popen(command(own, tmp_path / "a"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(run.glob("steps/gated-1-*")):
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    assert not (run / "manifest.json").exists()
+    own.write_bytes(b"".join(lines[:-40]))
+    subprocess.run(resume(tmp_path / "a"), check=True, capture_output=True)
+    subprocess.run(command(own, tmp_path / "b"), check=True, capture_output=True)
+    for name in RESULTS:
+        fresh = tmp_path / "b" / ".headwater" / "runs" / NAME / name
+        assert (run / name).read_bytes() == fresh.read_bytes(), name
 
 
 def test_ctrl_c_ends_with_130_and_the_command_to_go_on(human: Path, tmp_path: Path) -> None:

@@ -328,16 +328,27 @@ def test_a_recipe_is_barred_from_a_tenth_of_copied_blocks_on(
 
 def test_documents_made_from_panels_cost_only_themselves(checks: HardChecks, prose: Prose, machine_table) -> None:
     texts = _recipe(prose, [prose(100, 1), prose(100, 2)], 1)
-    checked = checks.apply(machine_table(texts, parents=[["panel-0"], ["panel-1"], []]))
+    checked = checks.apply(machine_table(texts, parents=[["panel-0"], ["panel-1"], ["elsewhere"]]))
     assert dict(checked.bars) == {}
     assert checked.passed["text"].to_pylist() == texts[2:]
+
+
+def test_where_some_do_not_say_what_they_were_made_from_the_recipe_is_barred(
+    checks: HardChecks, prose: Prose, machine_table
+) -> None:
+    texts = _recipe(prose, [prose(100, 1)], 5)
+    silent = checks.apply(machine_table(texts, parents=[["panel-0"], [], *[["elsewhere"]] * 4]))
+    assert silent.bars["recipe"].reason is Reason.DESCENDS_FROM_PANEL
+    assert silent.passed.num_rows == 0
+    few = _recipe(prose, [prose(100, 1)], 10)  # one of eleven descends: below a tenth
+    assert dict(checks.apply(machine_table(few, parents=[["panel-0"], *[[]] * 10])).bars) == {}
 
 
 def test_a_recipe_of_which_nothing_passes_is_barred_for_the_commonest_reason(
     checks: HardChecks, prose: Prose, machine_table
 ) -> None:
     texts = ["too short.", "much too short.", prose(100, 1), prose(100, 2)]
-    checked = checks.apply(machine_table(texts, ["a", "a", "a", "b"], parents=[[], [], ["panel-0"], []]))
+    checked = checks.apply(machine_table(texts, ["a", "a", "a", "b"], parents=[["x"], ["x"], ["panel-0"], []]))
     bar = checked.bars["a"]
     assert (bar.stage, bar.reason, bar.measured) == (Stage.CHECKS, Reason.TOO_SHORT, 1.0)
     assert set(checked.bars) == {"a"}

@@ -80,7 +80,7 @@ def test_all_parts_are_encoded_alike(world: World) -> None:
 
 
 def test_the_clip_bound_is_three_deviations_of_a_human_pair_on_the_steering_panel(world: World) -> None:
-    panel, differences, per_unit = world.null_differences()
+    panel, differences, per_unit = world.null_differences
     assert panel["id"].to_pylist() == world.split[Part.STEERING]["id"].to_pylist()
     assert differences == pytest.approx(per_unit[_positions(panel["unit"].to_pylist())])  # a unit is one document here
     assert world.clip() == pytest.approx(3 * per_unit.std(ddof=1))
@@ -96,7 +96,7 @@ def test_a_world_without_a_steering_panel_has_a_gate_all_the_same(texts: list[st
     world = _world(texts, steering=False)
     gate = world.gate(gates=1, machine_share=1.0)
     assert gate.steering is None
-    panel, _, _ = world.null_differences()
+    panel, _, _ = world.null_differences
     assert set(panel["id"].to_pylist()) < set(world.train["id"].to_pylist())
     # Documents that one of the pair was trained on would differ tenfold, and nothing could ever be admitted.
     assert gate.certifier.clip == pytest.approx(_world(texts).clip(), rel=0.5)

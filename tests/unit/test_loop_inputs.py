@@ -188,5 +188,5 @@ def test_too_few_groups_for_a_steering_panel_go_without_and_say_so(prose: Prose)
 
 
 def test_too_few_groups_for_anything_name_what_the_whole_split_needs(prose: Prose) -> None:
-    with pytest.raises(NotEnoughData, match="form 40 independent groups, but 250 are needed"):
+    with pytest.raises(NotEnoughData, match="form 40 independent groups, but 200 are needed"):
         split_human(_corpus(prose, 40), Settings())

@@ -320,7 +320,7 @@ def test_verdicts_with_and_without_parent_ids_stand_side_by_side(html, page):
     assert rows.count('<th scope="row"') == 1
     assert "made from a sealed panel document" in rows
     assert "too many of its 8-word sequences occur in a sealed panel" in rows
-    assert "only provenance finds them" in page.words
+    assert "Only provenance finds such leaks" in page.words
     same = Page(render_report(replace(BARE, cards_without_parents=RESULT.cards))).words
     assert "Every recipe is judged alike" in same
 

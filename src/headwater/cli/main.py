@@ -18,6 +18,8 @@ from headwater.errors import HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.config import Settings
+    from headwater.loop.result import RunResult
+    from headwater.loop.stream_gate import GateResult
     from headwater.store import RunFolder
 
 app = typer.Typer(
@@ -114,7 +116,9 @@ def run(
     as_json: AsJson = False,
     quiet: Quiet = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
+    ] = False,
 ) -> None:
     """Run the closed loop: generate, gate, train, measure, generation after generation, and write a report."""
     from headwater.project import Project
@@ -181,14 +185,16 @@ def gate(
     ] = None,
     delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
     keep_sealed: Annotated[
-        bool, typer.Option("--keep-sealed", help="Do not show the certification panel's numbers: it is used again.")
+        bool, typer.Option("--keep-sealed", help="Do not show the certification panel's numbers.")
     ] = False,
     seed: Annotated[int | None, typer.Option(help="Decides how the reserve is split.")] = None,
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
+    ] = False,
 ) -> None:
     """Judge a stream of machine documents: admitted, rejected or quarantined, recipe by recipe, with the reason."""
     from headwater.project import Project
@@ -232,7 +238,7 @@ def gate(
             print(f"Report: {report}")
         for warning in judged.warnings:
             print(f"Warning: {warning}")
-    _exit_if_rejected(judged.cards, check=check)
+    _exit_with_findings(judged, check=check)
 
 
 @app.command()
@@ -284,7 +290,9 @@ def resume(
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
+    ] = False,
 ) -> None:
     """Go on with a run that was stopped. The result is the same as if it never had been."""
     from headwater.project import Project
@@ -322,7 +330,7 @@ def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool)
             print(f"Interrupted. Go on with: {_resume_command(place, begun[0])}", file=sys.stderr)
         raise typer.Exit(130) from None
     _print_run(place, result, as_json=as_json)
-    _exit_if_rejected(result.cards, check=check)
+    _exit_with_findings(result, check=check)
 
 
 def _resume_command(place: Any, run: str) -> str:
@@ -340,8 +348,13 @@ def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
         print(run_summary(result, report))
 
 
-def _exit_if_rejected(cards: Any, *, check: bool) -> None:
-    if check and any(card.verdict.value == "rejected" for card in cards):
+_BAD_ROWS = 0.01  # more than this share of unusable rows is a finding
+
+
+def _exit_with_findings(result: "RunResult | GateResult", *, check: bool) -> None:
+    rejected = any(card.verdict.value == "rejected" for card in result.cards)
+    reading = result.reading
+    if check and (rejected or reading.bad > _BAD_ROWS * (reading.read + reading.bad)):
         raise typer.Exit(1)
 
 

@@ -29,6 +29,12 @@ class Blocks:
         running = np.concatenate([[0], np.cumsum(index.holds(self.grams))])
         return np.diff(running[self.starts]) / np.maximum(np.diff(self.starts), 1)
 
+    def of_documents(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the blocks of some documents, given by ascending row numbers."""
+        first, last = np.searchsorted(self.owner, rows), np.searchsorted(self.owner, rows, side="right")
+        counts = last - first
+        return np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(int(counts.sum()))
+
     def worst(self, shares: NDArray[np.float64], documents: int) -> NDArray[np.float64]:
         """Return the largest block value of each document; 0 for a document without words."""
         result = np.zeros(documents)

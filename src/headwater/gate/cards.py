@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headwater.decide import documents_needed
+from headwater.decide import Decision, documents_needed
+from headwater.gate.grouping import rows_by_recipe
 from headwater.gate.hard_checks import Checked
 from headwater.gate.judge import GateState, RecipeStatus
 from headwater.gate.selection import token_counts
@@ -69,14 +70,12 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
         reveal: show the numbers of the certification panel. Only when the panel is no longer used to decide about
             anything that could depend on them: whoever reads a card may steer by it.
     """
-    names = np.asarray(checked.documents["recipe"].to_pylist(), dtype=object)
     parents = np.array([bool(p) for p in checked.documents["parents"].to_pylist()], bool)
     counts = token_counts(checked.documents)
     passed = checked.findings.passed
     decisions = {sealed.recipe: sealed.decision for sealed in state.sealed}
     result = []
-    for name in sorted(set(names.tolist())):
-        rows = np.flatnonzero(names == name)
+    for name, rows in rows_by_recipe(checked.documents).items():
         status = state.statuses[name]
         decision = decisions.get(name)
         shown = decision if reveal else None
@@ -89,7 +88,7 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
                 stage=status.stage,
                 reason=status.reason,
                 sentence=_sentence(status),
-                would_change=_would_change(status),
+                would_change=_would_change(status, decision),
                 measured=status.measured,
                 threshold=status.threshold,
                 log_e=shown.log_e if shown else None,
@@ -132,8 +131,8 @@ def _sentence(status: RecipeStatus) -> str:
     return f"{what[:1].upper()}{what[1:]}: {number}."
 
 
-def _would_change(status: RecipeStatus) -> str:
-    """Say what would change the verdict, from steering evidence and public thresholds only."""
+def _would_change(status: RecipeStatus, decision: Decision | None) -> str:
+    """Say what would change the verdict, from steering evidence and the threshold, which depends on bits only."""
     if status.reason is Reason.USEFUL:
         return "A later batch that the steering panel proves harmful revokes the admission."
     if status.reason is Reason.TOO_SMALL:
@@ -150,9 +149,11 @@ def _would_change(status: RecipeStatus) -> str:
     evidence = status.evidence
     if evidence is not None and evidence.gain <= 0:
         return "More of it will not help while its gain on the steering panel is not positive; change the recipe."
-    if evidence is not None and (units := documents_needed(evidence.log_e, evidence.units, evidence.harm_threshold)):
-        return (
-            f"More tokens of the same kind, or a larger panel: at the steering panel's effect about {units:,} "
-            "independent groups would decide."
-        )
+    if evidence is not None and decision is not None:
+        units = documents_needed(evidence.log_e, evidence.units, decision.threshold)
+        if units is not None and units > decision.units:
+            return (
+                f"More tokens of the same kind, or a larger panel: at the steering panel's effect about {units:,} "
+                f"independent groups would decide; it has {decision.units:,}."
+            )
     return "More tokens of the same kind, pooled into one new decision, or a larger panel."

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import GateSettings
@@ -14,6 +14,7 @@ from headwater.gate.blocks import blocks_of
 from headwater.gate.checks import Check, Findings, run_checks
 from headwater.gate.duplicates import duplicate_checks
 from headwater.gate.form import NotText, Repetitive, TooShort, Truncated, endings_are_a_rule, repeated_shares
+from headwater.gate.grouping import rows_by_recipe
 from headwater.gate.overlap import RECIPE_SHARE, Overlap, panel_overlap, training_overlap
 from headwater.gate.provenance import PanelDescendant, PanelDocument, Sealed
 from headwater.schema import Reason, Stage
@@ -96,8 +97,9 @@ class HardChecks:
         """Return the stream with the first failed check of each document and the barred recipes.
 
         A recipe is barred when 10% of its blocks overlap too much with a panel or with training text: where so much was
-        copied, more was copied in ways that overlap does not show. Documents that provenance names are known one by one
-        and cost only themselves. Barring comes before any measurement of utility, because a leak makes a recipe look
+        copied, more was copied in ways that overlap does not show. It is also barred when 10% of its documents descend
+        from panels and some do not say what they were made from; where all do, descendants are known one by one and
+        cost only themselves. Barring comes before any measurement of utility, because a leak makes a recipe look
         three to eight times as useful as it is.
         """
         words = word_hashes(stream["text"].to_pylist())
@@ -118,16 +120,17 @@ class HardChecks:
         findings = run_checks(stream, checks)
         bars, overlaps = {}, {}
         origin = np.array([stage is Stage.PROVENANCE for stage in findings.stages], bool)
-        names = np.asarray(stream["recipe"].to_pylist(), dtype=object)
-        for name in pc.unique(stream["recipe"]).to_pylist():
-            rows = np.flatnonzero(names == name)
-            inside = np.isin(blocks.owner, rows)
-            overlaps[name] = RecipeOverlap(
-                *(float(shares[check.reason][inside].mean()) if inside.any() else 0.0 for check in self._overlap)
-            )
+        nameless = _say_nothing_of_their_origin(stream)
+        for name, rows in rows_by_recipe(stream).items():
+            inside = blocks.of_documents(rows)
+            of_recipe = {reason: values[inside] for reason, values in shares.items()}
+            overlaps[name] = RecipeOverlap(*(_mean(of_recipe[check.reason]) for check in self._overlap))
             bar = _all_failed(findings, rows) if origin[rows].all() else None
+            descended = float(origin[rows].mean())
+            if bar is None and nameless[rows].any() and descended >= RECIPE_SHARE:
+                bar = Bar(Stage.PROVENANCE, Reason.DESCENDS_FROM_PANEL, descended)
             for check in self._overlap:
-                failing = float(np.mean(shares[check.reason][inside] > check.threshold)) if inside.any() else 0.0
+                failing = _mean(of_recipe[check.reason] > check.threshold)
                 if bar is None and failing >= RECIPE_SHARE:
                     bar = Bar(Stage.CHECKS, check.reason, failing)
             bar = bar or _all_failed(findings, rows)
@@ -138,6 +141,16 @@ class HardChecks:
     @property
     def _overlap(self) -> tuple[Overlap, Overlap]:
         return self.panels, self.training
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _say_nothing_of_their_origin(stream: pa.Table) -> NDArray[np.bool_]:
+    """Say for each document whether it names neither parents nor a group but itself."""
+    columns = (stream[name].to_pylist() for name in ("id", "group", "parents"))
+    return np.array([not parents and group in {key, None} for key, group, parents in zip(*columns, strict=True)], bool)
 
 
 def _all_failed(findings: Findings, rows: NDArray[np.int64]) -> Bar | None:

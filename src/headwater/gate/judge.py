@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from headwater.config import GateSettings
 from headwater.decide import Transcript
 from headwater.gate.certification import Certifier, SealedDecision
+from headwater.gate.grouping import rows_by_recipe
 from headwater.gate.hard_checks import Bar
 from headwater.gate.mixture import training_mix
 from headwater.gate.panel import ScoringPanel
@@ -131,10 +132,10 @@ class Gate:
                 RecipeStatus(name, Verdict.REJECTED, bar.stage, bar.reason, bar.measured, bar.threshold, generation),
             )
         state = replace(state, statuses=statuses)
-        names = set(batch["recipe"].to_pylist())
+        rows = rows_by_recipe(batch)
         pair = _Pair(self, generation)
-        for name in dict.fromkeys([*(n for n in order if n in names), *sorted(names)]):
-            state = self._judge_recipe(state, name, _of(batch, name), generation, pair)
+        for name in dict.fromkeys([*(n for n in order if n in rows), *rows]):
+            state = self._judge_recipe(state, name, batch.take(pa.array(rows[name])), generation, pair)
         return state
 
     def _judge_recipe(self, state: GateState, name: str, new: pa.Table, generation: int, pair: "_Pair") -> GateState:

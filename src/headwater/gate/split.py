@@ -33,7 +33,7 @@ PANELS = (Part.STEERING, Part.CERTIFICATION, Part.FINAL)
 
 # The smallest number of independent groups a part can do its work with. Certification: with fewer than 50 units even
 # an effect of 0.8 sd is not admitted at the first decision (decide.detectable_effect). The others only report.
-_LEAST_GROUPS = {Part.TRAIN: 10, Part.SOURCES: 10, Part.STEERING: 20, Part.CERTIFICATION: 50, Part.FINAL: 20}
+_LEAST_GROUPS = {Part.TRAIN: 10, Part.SOURCES: 10, Part.STEERING: 20, Part.CERTIFICATION: 50, Part.FINAL: 10}
 
 _COMMON_GRAM = 20  # an 8-word sequence in more documents than this is boilerplate and says nothing of dependence
 

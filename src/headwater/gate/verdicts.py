@@ -12,7 +12,14 @@ from headwater.schema import VERDICT, Reason, Stage, Verdict, table_of
 
 
 def verdict_rows(
-    documents: Checked, before: GateState, after: GateState, *, run: str, arm: str, generation: int
+    documents: Checked,
+    before: GateState,
+    after: GateState,
+    *,
+    run: str,
+    arm: str,
+    generation: int,
+    reveal: bool = True,
 ) -> pa.Table:
     """Return the verdicts that a batch brought, in the verdict schema, sorted by id.
 
@@ -26,10 +33,11 @@ def verdict_rows(
         run: run id.
         arm: part of the run.
         generation: generation of the batch.
+        reveal: write down the numbers of the certification panel; not where it stays sealed.
     """
     same: dict[str, Any] = {"version": __version__, "run": run, "arm": arm, "generation": generation}
     rows = [{**row, **same} for row in (*_documents(documents, after), *_released(documents, before, after))]
-    rows += [{**row, **same} for row in _recipes(before, after)]
+    rows += [{**row, **same} for row in _recipes(before, after, reveal=reveal)]
     return table_of(VERDICT, sorted(rows, key=lambda row: row["id"]))
 
 
@@ -68,13 +76,13 @@ def _released(batch: Checked, before: GateState, after: GateState) -> list[dict[
     ]
 
 
-def _recipes(before: GateState, after: GateState) -> list[dict[str, Any]]:
+def _recipes(before: GateState, after: GateState, *, reveal: bool) -> list[dict[str, Any]]:
     decisions: dict[str, Decision] = {sealed.recipe: sealed.decision for sealed in after.sealed[len(before.sealed) :]}
     rows = []
     for name, status in after.statuses.items():
         if before.statuses.get(name) == status:
             continue
-        decision = decisions.get(name)
+        decision = decisions.get(name) if reveal else None
         rows.append(
             {
                 "id": f"recipe:{name}",

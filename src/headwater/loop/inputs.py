@@ -1,7 +1,8 @@
 """Human documents and stream, read from files or from what is installed, in the form the loop works on."""
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,9 @@ from headwater.config import Settings
 from headwater.errors import InputError, NotEnoughData
 from headwater.gate import Part, Split, split_by_group
 from headwater.loop.result import CorpusFacts, ReadFacts
-from headwater.schema import Origin
+from headwater.schema import DOCUMENT, Origin
 from headwater.sources import (
     Columns,
-    DocumentStream,
     ReadReport,
     RejectLog,
     collect_documentation,
@@ -60,6 +60,8 @@ class StreamInput:
     warnings: tuple[str, ...] = ()
     sampled: bool = False
     """Whether there are more documents than the table has."""
+    prefix: str = ""
+    """What was put before the ids of the stream, because human documents have the same ones."""
 
 
 def fingerprint(paths: tuple[str, ...]) -> str:
@@ -107,11 +109,6 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
             sample.add(human)
             tell(f"{stream.report.accepted:,} documents")
     table = sample.table()
-    if not table.num_rows and sample.share < 1:
-        raise NotEnoughData(
-            f"the human documents form one group of more than {MAX_HUMAN_WORDS:,} words, and groups stay whole. Name a "
-            "finer group column with --group if documents of that group are really independent."
-        )
     if not table.num_rows:
         raise InputError(
             f"none of the {not_human} documents has origin 'human' in column {settings.human.origin!r}. "
@@ -137,27 +134,42 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
     )
 
 
-def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody) -> StreamInput:
+def read_stream(
+    settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody, *, human: pa.Table | None = None
+) -> StreamInput:
     """Return the user's machine documents; each row's recipe is its column's value, or its file's name.
 
-    Of a recipe with more than a million words a random sample is returned.
+    Of a recipe with more than a million words a random sample is returned. Where an id of the stream is that of another
+    text among the human documents, all ids of the stream get a prefix: an id must name one document.
 
     Args:
         settings: resolved settings.
         rejects: where rows that could not be used are kept.
         tell: told how far the reading has come.
+        human: the human documents, whose ids the stream may not take.
     """
+    known = DOCUMENT.empty_table() if human is None else human
+    texts = dict(zip(known["id"].to_pylist(), known["text"].to_pylist(), strict=True))
     samples: dict[str, _Sample] = {}
+    clash = False
     with RejectLog(rejects) as log:
-        stream = stream_batches(settings, log)
+        stream = read_documents(settings.stream.paths, _stream_columns(settings), log, origin=Origin.MACHINE)
         for batch in stream:
+            pairs = zip(batch["id"].to_pylist(), batch["text"].to_pylist(), strict=True)
+            clash = clash or any(texts.get(key, text) != text for key, text in pairs)
             names = np.asarray(batch["recipe"].to_pylist(), dtype=np.str_)
             for name in np.unique(names).tolist():
                 sample = samples.setdefault(name, _Sample("id", MAX_RECIPE_WORDS))
                 sample.add(batch.filter(pa.array(names == name)))
             tell(f"{stream.report.accepted:,} documents")
-    table = pa.concat_tables([sample.table() for sample in samples.values()])
+    prefix = "stream:" if clash else ""
+    table = _renamed(pa.concat_tables([sample.table() for sample in samples.values()]), prefix)
     remarks = []
+    if clash:
+        remarks.append(
+            "Ids of the stream are also ids of other human documents. The stream's are written with the prefix "
+            "'stream:'; ids among its parents mean human documents."
+        )
     if settings.stream.group is None and not any(table["parents"].to_pylist()):
         remarks.append(
             "The stream does not say what its documents were made from (no parent ids, no group). Leaks of the sealed "
@@ -170,24 +182,41 @@ def read_stream(settings: Settings, rejects: Path, tell: Callable[[str], None] =
             f"{', '.join(large[:5])}. Their verdicts cover all their documents; counts and overlaps are the sample's."
         )
     where = ", ".join(settings.stream.paths)
-    return StreamInput(table, where, _read_facts(stream.report), tuple(remarks), bool(large))
+    return StreamInput(table, where, _read_facts(stream.report), tuple(remarks), bool(large), prefix)
 
 
-def stream_batches(settings: Settings, log: RejectLog | None = None) -> DocumentStream:
-    """Return the user's machine documents batch by batch.
+def stream_batches(settings: Settings, *, prefix: str = "") -> Iterator[pa.Table]:
+    """Yield the user's machine documents batch by batch, as ``read_stream`` names them; bad rows are passed over."""
+    for batch in read_documents(settings.stream.paths, _stream_columns(settings), origin=Origin.MACHINE):
+        yield _renamed(pa.Table.from_batches([batch]), prefix)
 
-    Args:
-        settings: resolved settings.
-        log: where rows that could not be used are counted and kept.
-    """
-    columns = Columns(
+
+def _stream_columns(settings: Settings) -> Columns:
+    return Columns(
         text=settings.stream.text,
         id=settings.stream.id,
         group=settings.stream.group,
         recipe=settings.stream.recipe,
         parents=settings.stream.parents or "parents",
     )
-    return read_documents(settings.stream.paths, columns, log, origin=Origin.MACHINE)
+
+
+# A recipe of the user's may not be taken for what the run's own models write.
+_RESERVED = re.compile(r"own-output-\d+")
+
+
+def _renamed(table: pa.Table, prefix: str) -> pa.Table:
+    """Return stream documents with the prefix before their ids, and before recipe names that a run uses itself."""
+    columns: dict[str, list[str]] = {}
+    if prefix:
+        columns["id"] = [prefix + key for key in table["id"].to_pylist()]
+    recipes = table["recipe"].to_pylist()
+    if any(map(_RESERVED.fullmatch, recipes)):
+        columns["recipe"] = [f"stream:{name}" if _RESERVED.fullmatch(name) else name for name in recipes]
+    for name, values in columns.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(name), pa.array(values, pa.string()))
+    return table
 
 
 def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
@@ -235,33 +264,50 @@ class _Sample:
     def __init__(self, key: str, most_words: int) -> None:
         self._key = key
         self._most = most_words
-        self._batches: list[pa.Table] = []
+        self._tables: list[pa.Table] = []
         self._words = 0
         self.share = 1.0
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Keep the documents of a batch whose keys are in the sample."""
-        kept = self._kept(pa.Table.from_batches([batch]))
-        self._batches.append(kept)
-        self._words += _words(kept)
+        self._tables.append(self._kept(pa.Table.from_batches([batch])))
+        self._words += _words(self._tables[-1])
         while self._words > self._most:
+            smaller = [self._kept(table, self.share / 2) for table in self._tables]
+            if not any(table.num_rows for table in smaller):
+                self._keep_one()
+                break
             self.share /= 2
-            self._batches = [self._kept(table) for table in self._batches]
-            self._words = sum(_words(table) for table in self._batches)
+            self._tables = smaller
+            self._words = sum(_words(table) for table in smaller)
 
     def table(self) -> pa.Table:
         """Return the sample."""
-        return pa.concat_tables(self._batches)
+        return pa.concat_tables(self._tables)
 
-    def _kept(self, table: pa.Table) -> pa.Table:
-        if self.share == 1:
+    def _keep_one(self) -> None:
+        """Keep one document that is larger than the most, rather than none; a whole group may be of any size."""
+        if self._key == "group":
+            raise NotEnoughData(
+                f"the human documents form one group of more than {self._most:,} words, and groups stay whole. Name a "
+                "finer group column with --group if documents of that group are really independent."
+            )
+        everything = pa.concat_tables(self._tables)
+        keys = everything[self._key].to_pylist()
+        first = min(range(len(keys)), key=lambda i: _hash_of(keys[i]))
+        self._tables = [everything.slice(first, 1)]
+        self._words = 0  # the next document is weighed anew
+
+    def _kept(self, table: pa.Table, share: float | None = None) -> pa.Table:
+        limit = int((self.share if share is None else share) * 2**64)
+        if limit == 2**64:
             return table
-        limit = int(self.share * 2**64)
-        names = table[self._key].to_pylist()
-        digests = (
-            hashlib.blake2b(str(name).encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names
-        )
-        return table.filter(pa.array([int.from_bytes(digest, "big") < limit for digest in digests], pa.bool_()))
+        return table.filter(pa.array([_hash_of(key) < limit for key in table[self._key].to_pylist()], pa.bool_()))
+
+
+def _hash_of(key: str) -> int:
+    """Return a number from 0 to 2^64 - 1 that is the same in every process."""
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def _words(table: pa.Table) -> int:

@@ -43,6 +43,7 @@ from headwater.store import (
     lineage_table,
     seal,
     toml_text,
+    write_bytes,
     write_parquet,
     write_text,
 )
@@ -104,8 +105,8 @@ class _Run:
         human = self._human()
         split, split_warnings = split_human(human.table, self.settings)
         world = World.on(split, self.settings)
-        self._seal(world)
-        stream = self._stream(world)
+        split_warnings = [*split_warnings, *self._seal(world)]
+        stream = self._stream(world, human.table)
         self._tell("checking the stream")
         checks = world.hard_checks()
         checked = checks.apply(stream.table)
@@ -144,7 +145,8 @@ class _Run:
         facts, reading, warnings = load(path / "facts.json", _HUMAN_FACTS)
         return HumanInput(load_table(path / "documents.parquet"), facts, reading, tuple(warnings))
 
-    def _seal(self, world: World) -> None:
+    def _seal(self, world: World) -> list[str]:
+        """Seal the panels, and return what is to be said where they were opened before."""
         panels = {
             panel: world.split[Part(panel.value)]
             .select(["id", "text"])
@@ -153,17 +155,27 @@ class _Run:
             if world.split[Part(panel.value)].num_rows
         }
         # One folder per split: another seed or other documents are other panels.
-        name = digest([self.settings.seed, self.settings.split.model_dump(), world.split[Part.FINAL]["id"].to_pylist()])
+        name = digest([self.settings.seed, *(sorted(table["id"].to_pylist()) for table in panels.values())])
         sealed = seal(self.folder.store / "panels" / name, panels)
-        sealed.record_opening(Panel.CERTIFICATION, f"run {self.folder.id}: admit or not")
-        sealed.record_opening(Panel.FINAL, f"run {self.folder.id}: report")
+        purpose = f"run {self.folder.id}: decisions, and their evidence in its report"
+        before = {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)} - {purpose}
+        if purpose not in {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)}:
+            sealed.record_opening(Panel.CERTIFICATION, purpose)
+            sealed.record_opening(Panel.FINAL, f"run {self.folder.id}: report")
+        if not before:
+            return []
+        return [
+            f"This certification panel was opened before, by {len(before)} other runs of this project. The guarantee "
+            "is given anew for each run. It does not cover a stream that was changed because of what an earlier report "
+            "said: judge such a stream on human documents that are new."
+        ]
 
-    def _stream(self, world: World) -> StreamInput:
+    def _stream(self, world: World, human: pa.Table) -> StreamInput:
         self._tell("reading the stream" if self.settings.stream.paths else "making the stream")
 
         def produce(path: Path) -> None:
             if self.settings.stream.paths:
-                found = read_stream(self.settings, path / "rejects.jsonl", self._tell_detail)
+                found = read_stream(self.settings, path / "rejects.jsonl", self._tell_detail, human=human)
                 table, about = world.encode(found.table), (found.description, found.reading, found.warnings)
             else:
                 table = make_stream(world)
@@ -207,14 +219,16 @@ class _Run:
                 model = None
                 training = load_table(path / "training.parquet") if generation else world.train
             if generation:
-                outputs = [load_table(path / "output.parquet")]
+                outputs = [*outputs, load_table(path / "output.parquet")]
             generations.append(load(path / "generation.json", _Generation))
         return generations
 
     def _gated_arm(
         self, world: World, arm: str, checks: HardChecks, stream: Checked | None, gates: int
     ) -> list[_Generation]:
-        gate = world.gate(gates=gates, machine_share=self.settings.loop.machine_share)
+        # A loop's batches depend on earlier verdicts, whatever rule the stream is judged by.
+        rule = "strict" if self.settings.gate.rule == "plain" else self.settings.gate.rule
+        gate = world.gate(gates=gates, machine_share=self.settings.loop.machine_share, rule=rule)
         state = start_gated(gate)
         generations: list[_Generation] = []
         for generation in range(self.settings.loop.generations + 1):
@@ -325,12 +339,14 @@ class _Run:
         store, run = self.folder.store, self.folder.id
         steps = self.folder.path / "steps"
         human = pa.concat_tables([world.split[part].select(DOCUMENT.names) for part in Part])
-        outputs = [load_table(path).select(DOCUMENT.names) for path in sorted(steps.glob("gated*/output.parquet"))]
+        outputs = [
+            load_table(path).select(DOCUMENT.names) for path in sorted(steps.glob(f"gated*-{self._key}/output.parquet"))
+        ]
         documents = document_table(store, run=run)
         everything = pa.concat_tables([human, stream.select(DOCUMENT.names), *outputs])
         documents.append(everything.cast(DOCUMENT), skip_existing=True, wait_seconds=30)
         documents.tag(f"run-{run}")
-        found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob("*/verdicts.parquet"))]
+        found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob(f"*-{self._key}/verdicts.parquet"))]
         verdicts = pa.concat_tables(found).sort_by(
             [(name, "ascending") for name in ("id", "arm", "generation", "stage")]
         )
@@ -343,12 +359,21 @@ class _Run:
             [self._ancestry.founders(world.train, stream), pa.Table.from_pylist(rows, schema=LINEAGE)]
         )
         lineage_table(store, run=run).append(events, skip_existing=True, wait_seconds=30)
-        for number, rejects in enumerate(sorted(steps.glob("*/rejects.jsonl"))):
-            text = rejects.read_text("utf-8")
-            earlier = (self.folder.path / "rejects.jsonl").read_text("utf-8") if number else ""
-            write_text(self.folder.path / "rejects.jsonl", earlier + text)
+        rejects = [path.read_text("utf-8") for path in sorted(steps.glob(f"*-{self._key}/rejects.jsonl"))]
+        if rejects:
+            write_text(self.folder.path / "rejects.jsonl", "".join(rejects))
+        for path in steps.glob(f"example-{self._key}/example-*"):
+            write_bytes(self.folder.path / path.name, path.read_bytes())
+        self._export(steps)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
+
+    def _export(self, steps: Path) -> None:
+        """Write the documents the run admitted, sorted by id: those of the loop with the stream where there is one."""
+        arms = self.settings.loop.arms
+        last = f"gated-stream-{self.settings.loop.generations}" if "gated-stream" in arms else "comparison"
+        admitted = load_table(steps / f"{last}-{self._key}" / "admitted.parquet").select(DOCUMENT.names)
+        write_documents(admitted.cast(DOCUMENT).sort_by("id"), self.folder.path / "admitted.jsonl.zst")
 
     def _result(
         self,

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from headwater.config import Settings
 from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, SplitRow, cards, verdict_rows
 from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
-from headwater.loop.inputs import Progress, read_human, read_stream, split_human, stream_batches
+from headwater.loop.inputs import Progress, fingerprint, read_human, read_stream, split_human, stream_batches
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.versions import used_versions
@@ -26,7 +26,7 @@ class GateResult:
     """What judging a stream found out."""
 
     run: str
-    """Name of the judgement: a digest of settings and inputs."""
+    """Name of the judgement: a digest of settings, versions and the content of all files."""
     created: str
     seconds: float
     seed: int
@@ -60,24 +60,27 @@ class Judgement:
     tested: Checked
     """The documents that were tested: all of them, or a sample."""
     sampled: bool
+    prefix: str
+    """What stands before the ids of the stream; empty unless they are those of human documents too."""
 
     def batches(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """Yield the admitted documents and the verdicts, batch by batch.
 
         A stream that was tested as a whole is one batch, sorted by id. A larger one is read again, in its own order, in
         bounded memory: each document passes the hard checks and then has the verdict of its recipe. Near copies are
-        then found within a batch only, exact ones everywhere.
+        then found within a batch only, exact ones everywhere; a chain of parents is followed within a batch.
         """
         run = self.result.run
-        verdicts = verdict_rows(self.tested, self.before, self.after, run=run, arm="gate", generation=1)
+        reveal = self.result.revealed
+        verdicts = verdict_rows(self.tested, self.before, self.after, run=run, arm="gate", generation=1, reveal=reveal)
         if not self.sampled:
             yield _documents(self.after.admitted).sort_by("id"), verdicts
             return
         of_recipes = pc.starts_with(verdicts["id"], "recipe:")
         yield _documents(self.after.admitted.slice(0, 0)), verdicts.filter(of_recipes)
         checks = replace(self.checks, extra=(*self.checks.extra, SeenBefore()))
-        for batch in stream_batches(self.settings):
-            checked = replace(checks.apply(pa.Table.from_batches([batch])), bars=self.tested.bars)
+        for batch in stream_batches(self.settings, prefix=self.prefix):
+            checked = replace(checks.apply(batch), bars=self.tested.bars)
             rows = verdict_rows(checked, self.after, self.after, run=run, arm="gate", generation=1)
             admitted = rows.filter(pc.equal(rows["verdict"], Verdict.ADMITTED.value))
             kept = pc.is_in(checked.documents["id"], admitted["id"].combine_chunks())
@@ -97,12 +100,15 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
         InputError: documents cannot be used, or there are too few.
     """
     start = time.monotonic()
+    rejects.unlink(missing_ok=True)  # those of an earlier call
     progress(0, 4, "reading human documents")
     human = read_human(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"))
     split, split_warnings = split_human(human.table, settings)
     world = World.on(split, settings)
     progress(1, 4, "reading the stream")
-    stream = read_stream(settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"))
+    stream = read_stream(
+        settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human=human.table
+    )
     progress(2, 4, "checking the stream")
     checks = world.hard_checks()
     checked = checks.apply(world.encode(stream.table))
@@ -111,7 +117,9 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
     state = judge_stream(gate, checked)
     kinds = Counter(human.reading.by_kind) + Counter(stream.reading.by_kind)
     result = GateResult(
-        run=digest([used_versions(), settings.model_dump(), human.table["id"].to_pylist()[:1000]]),
+        run=digest(
+            [used_versions(), settings.model_dump(), *map(fingerprint, (settings.human.paths, settings.stream.paths))]
+        ),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seconds=round(time.monotonic() - start, 1),
         seed=settings.seed,
@@ -129,7 +137,7 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
         settings=toml_text(settings.model_dump(exclude_none=True)),
         versions=used_versions(),
     )
-    return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled)
+    return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled, stream.prefix)
 
 
 def _documents(table: pa.Table) -> pa.Table:

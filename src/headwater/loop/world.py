@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -106,6 +107,7 @@ class World:
             table = table.add_column(at, "unit", table["group"])
         return encode_table(table, self.vocabulary)
 
+    @cached_property
     def null_differences(self) -> tuple[pa.Table, NDArray[np.float64], NDArray[np.float64]]:
         """Return the steering panel and what two human-only proxies differ by on it, per document and per unit.
 
@@ -130,11 +132,11 @@ class World:
 
     def clip(self) -> float:
         """Return the clip bound: a multiple of the standard deviation of the human-only differences per unit."""
-        return clip_bound(self.null_differences()[2], self.settings.gate.clip_multiple)
+        return clip_bound(self.null_differences[2], self.settings.gate.clip_multiple)
 
     def design_effect(self) -> float:
         """Return the design effect of documents within groups of the steering panel."""
-        documents, differences, _ = self.null_differences()
+        documents, differences, _ = self.null_differences
         return design_effect(differences, documents["unit"].to_pylist())
 
     def hard_checks(self) -> HardChecks:
@@ -176,7 +178,7 @@ class World:
         losses = model.loss(panel.documents)
         tokens, offsets = token_arrays(training_set, self.vocabulary)
         counts = token_counts(training_set)
-        machine = np.array([generation_ is not None for generation_ in training_set["recipe"].to_pylist()], bool)
+        machine = np.array([recipe is not None for recipe in training_set["recipe"].to_pylist()], bool)
         size = len(self.vocabulary)
         return GenerationRecord(
             arm=arm,
