@@ -31,7 +31,7 @@ $(VENV)/bin/python:
 
 # The last step compiles and caches the numeric kernels, so that no run has to.
 $(VENV)/.ready: $(VENV)/bin/python pyproject.toml requirements.lock
-	@echo "Installing into $(VENV) (about half a minute)"
+	@echo "Installing into $(VENV) (a minute or two)"
 	@$(PIP) install --constraint requirements.lock --editable .
 	@$(BIN)/headwater warm
 	@touch $@

@@ -164,12 +164,28 @@ def load_settings(
     else:
         values = {}
     asked = {key: value for key, value in (overrides or {}).items() if value is not None}
-    named = _from_environment(os.environ if environ is None else environ)
+    around = os.environ if environ is None else environ
+    named = _from_environment(around)
+    unknown = _unknown_variables(around)
     origins = {**{key: f"environment {_variable(key)}" for key in named}, **dict.fromkeys(asked, "command line")}
     try:
-        return Settings.model_validate(_merge(values, {**named, **asked}))
+        settings = Settings.model_validate(_merge(values, {**named, **asked}))
     except ValidationError as error:
-        raise ConfigError(_faults(error, text, origins), where) from None
+        raise ConfigError([*_faults(error, text, origins), *unknown], where) from None
+    if unknown:
+        raise ConfigError(unknown, where)
+    return settings
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a fault for each variable that looks like a setting of a section and is none."""
+    names = {"HEADWATER_" + key.replace(".", "_").upper() for key in _known_keys()}
+    sections = tuple(f"HEADWATER_{name.upper()}_" for name in Settings.model_fields)
+    return [
+        f"{name} (environment): no such setting.{did_you_mean(name, names)}"
+        for name in environ
+        if name.startswith(sections) and name not in names
+    ]
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

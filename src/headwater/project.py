@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from headwater.config import Settings, commented_toml, load_settings
-from headwater.errors import StoreError
+from headwater.errors import InputError, StoreError
 from headwater.loop.inputs import Progress
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
@@ -17,7 +17,7 @@ from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.report import render_gate_report, render_report
 from headwater.schema import VERDICT
-from headwater.sources import write_documents
+from headwater.sources import WRITABLE, expand_paths, write_documents
 from headwater.store import RunFolder, list_runs, parquet_file, resolve, write_bytes, write_text
 
 CONFIG = "headwater.toml"
@@ -79,6 +79,9 @@ class Project:
             run_id: name of the run; by default the time and a digest of the settings.
             started: told the run's folder before any work is done.
         """
+        for paths in (settings.human.paths, settings.stream.paths):
+            if paths:
+                expand_paths(paths)  # a mistyped path leaves no failed run behind
         folder = RunFolder.create(self.folder, settings.model_dump(exclude_none=True), run_id=run_id)
         started(folder)
         return self._finish(folder, settings, progress)
@@ -106,6 +109,7 @@ class Project:
             reveal: show the numbers of the certification panel. Leave them sealed when the panel is used again on
                 documents that could depend on them.
         """
+        _check_outputs(settings, out, report)
         judgement = judge_files(settings, progress, rejects, reveal=reveal)
         result = judgement.result
         if out is not None:
@@ -179,6 +183,24 @@ class Project:
                 }
             )  # fmt: skip
         return result
+
+
+def _check_outputs(settings: Settings, out: Path | None, report: Path | None) -> None:
+    """Find what would go wrong with the outputs before any work is done.
+
+    Raises:
+        InputError: a suffix is unknown, a folder is missing, or an output would replace an input.
+    """
+    inputs = {path.resolve() for path in expand_paths((*settings.human.paths, *settings.stream.paths))}
+    for path, suffixes in ((out, WRITABLE), (report, (".html",))):
+        if path is None:
+            continue
+        if not path.name.endswith(suffixes):
+            raise InputError(f"unknown format of {path}. Known here: {', '.join(suffixes)}.")
+        if not path.resolve().parent.is_dir():
+            raise InputError(f"there is no folder {path.resolve().parent} to write {path.name} into. Make it first.")
+        if path.resolve() in inputs:
+            raise InputError(f"{path} is read as input and would be replaced. Write to another file.")
 
 
 def open_project(folder: Path | str = ".") -> Project:

@@ -49,7 +49,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def quickstart(project: Path) -> dict[str, object]:
     """One run without arguments, as `make run` does it."""
-    with pytest.MonkeyPatch.context() as patch, open(os.devnull, "w") as nowhere:
+    with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open("w") as nowhere:
         patch.setattr("sys.stderr", nowhere)
         captured = project / "out.json"
         with captured.open("w") as out:
@@ -268,7 +268,9 @@ def test_init_writes_settings_that_load(
 def test_all_faults_of_the_settings_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "headwater.toml").write_text('sead = 1\n[loop]\ngenerationz = 3\nmachine_share = 1.5\n[gate]\nrule = "x"\n')
+    (tmp_path / "headwater.toml").write_text(
+        'sead = 1\n[loop]\ngenerationz = 3\nmachine_share = 1.5\n[gate]\nrule = "x"\n'
+    )
     assert headwater("run", "-C", tmp_path, monkeypatch=monkeypatch) == 2
     message = capsys.readouterr().err
     for part in ("4 faults", "sead (line 1)", "Did you mean 'seed'?", "loop.generationz (line 3)",
@@ -347,7 +349,9 @@ def test_a_folder_that_cannot_be_written_is_one_clear_message(
 def test_scripts_without_spaces_are_modelled_by_character(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crawl" / "cmrc2018_wikipedia_zh.jsonl.zst"
+    source = (
+        Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crawl" / "cmrc2018_wikipedia_zh.jsonl.zst"
+    )
     if not source.exists():
         pytest.skip("the Chinese paragraphs of the shared data are not here")
     table, _ = read_table(source)

@@ -53,7 +53,7 @@ PUBLIC = {
     "measure": "bits_per_byte distinct_n rare_recall rare_types support",
     "models": "CategoricalLearner CategoricalModel Learner Losses Model NgramLearner NgramModel warm",
     "report": "REFERENCES Reference Topic bibtex gate_verdict references render_gate_report render_report run_verdict",
-    "sources": """OWN_COLUMNS Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
+    "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """Holder Ledger Panel Panels RunFolder RunState SealedPanel Table append_line document_table json_text
         lineage_table list_runs lock_holder open_panels parquet_file read_lines replace_folder resolve seal sql_text storage_errors

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001  (look-alike characters are what is tested)
+
 import pytest
 
 from headwater.text import join_words, split_words

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headwater import __version__
-from headwater.errors import HeadwaterError
+from headwater.errors import ConfigError, HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.config import Settings
@@ -144,7 +144,7 @@ def run(
         }
     )
     if dry_run:
-        _print_plan(settings, project, as_json=as_json)
+        _print_plan(settings, [project.resolve() / ".headwater"], as_json=as_json)
         return
     _carry_out(place, lambda progress, started: place.run(settings, progress, run_id=run_id, started=started),
                as_json=as_json, quiet=quiet, check=check)  # fmt: skip
@@ -218,26 +218,33 @@ def gate(
             "gate.rule": rule,
         }
     )
+    if settings.stream.group is not None and settings.human.group is None:
+        raise ConfigError(["--stream-group needs --group, the column of the human documents with the same names"])
     if "rule" not in settings.gate.model_fields_set:  # a fixed stream judged once needs no more
         settings = settings.model_copy(update={"gate": settings.gate.model_copy(update={"rule": "plain"})})
     if dry_run:
-        _print_plan(settings, project, as_json=as_json)
+        _print_plan(settings, [path for path in (out, report, rejects) if path], as_json=as_json, loops=False)
         return
-    from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary
+    from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary, remarks
     from headwater.cli.progress import progress_on
 
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
         judged = place.gate(settings, progress, rejects=rejects, out=out, report=report, reveal=not keep_sealed)
     if as_json:
-        print_json({"recipes": recipes_json(judged.cards), "documents": documents_json(judged.reading)})
+        print_json(
+            {
+                "recipes": recipes_json(judged.cards),
+                "documents": documents_json(judged.reading),
+                "warnings": list(judged.warnings),
+            }
+        )
     else:
         print("\n".join(recipes_summary(judged.cards)))
         if out is not None:
             print(f"\n{judged.admitted_documents:,} admitted documents: {out}")
         if report is not None:
             print(f"Report: {report}")
-        for warning in judged.warnings:
-            print(f"Warning: {warning}")
+        print("\n".join(remarks(judged.reading, judged.warnings, str(rejects))))
     _exit_with_findings(judged, check=check)
 
 
@@ -358,28 +365,26 @@ def _exit_with_findings(result: "RunResult | GateResult", *, check: bool) -> Non
         raise typer.Exit(1)
 
 
-def _print_plan(settings: "Settings", project: Path, *, as_json: bool) -> None:
+def _print_plan(settings: "Settings", writes: list[Path], *, as_json: bool, loops: bool = True) -> None:
     from headwater.cli.output import print_json
     from headwater.sources import expand_paths
 
     human = [str(path) for path in expand_paths(settings.human.paths)] if settings.human.paths else []
     stream = [str(path) for path in expand_paths(settings.stream.paths)] if settings.stream.paths else []
     plan = {
-        "project": str(project.resolve()),
         "human": human or ["the documentation installed with Python"],
         "stream": stream or ["recipes made from the human documents"],
-        "settings": settings.model_dump(mode="json"),
-        "writes": [str(project.resolve() / ".headwater")],
+        "writes": [str(path) for path in writes],
     }
     if as_json:
-        print_json({"plan": plan})
+        print_json({"plan": {**plan, "settings": settings.model_dump(mode="json")}})
         return
-    print(f"Project: {plan['project']}")
-    for name in ("human", "stream", "writes"):
+    for name, values in plan.items():
         print(f"{name.capitalize()}:")
-        for one in plan[name]:
+        for one in values:
             print(f"  {one}")
-    print(f"Arms: {', '.join(settings.loop.arms)}, {settings.loop.generations} generations each")
+    if loops:
+        print(f"Arms: {', '.join(settings.loop.arms)}, {settings.loop.generations} generations each")
     print(f"Gate: rule {settings.gate.rule}, delta {settings.gate.delta}, seed {settings.seed}")
 
 

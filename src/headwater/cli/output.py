@@ -83,7 +83,18 @@ def run_summary(result: RunResult, report: str) -> str:
         lines += ["", "Gain from the stream, by who chose (nats per word; higher is better):"]
         lines += _aligned([(p.arm, f"{p.gain_nats:+.3f}", f"{p.tokens:,} tokens") for p in result.stream])
     lines += ["", *recipes_summary(result.cards), "", f"Report: {report}"]
-    return "\n".join([*lines, *(f"Warning: {warning}" for warning in result.warnings)])
+    return "\n".join([*lines, *remarks(result.reading, result.warnings, "rejects.jsonl beside the report")])
+
+
+def remarks(reading: ReadFacts, warnings: Sequence[str], rejects: str) -> list[str]:
+    """Return what must be said below a result: rows set aside, and warnings."""
+    lines = []
+    if reading.by_kind:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in reading.by_kind.items())
+        lines.append(f"Set aside: {kinds} ({rejects}).")
+    if "truncated_file" in reading.by_kind:
+        lines.append("Warning: A file ends in the middle. What stands before its end was read; the rest is missing.")
+    return [*lines, *(f"Warning: {warning}" for warning in warnings)]
 
 
 def recipes_summary(cards: Sequence[Card]) -> list[str]:

@@ -125,8 +125,8 @@ def _sentence(status: RecipeStatus) -> str:
         return f"{what[:1].upper()}{what[1:]}."
     direction = "lowers" if evidence.gain > 0 else "raises"
     number = (
-        f"adding {evidence.tokens:,} tokens {direction} the loss by {abs(evidence.gain):.3f} nats per word on "
-        f"{evidence.units} independent groups of unseen human documents (effect {evidence.effect_sd:+.2f} sd)"
+        f"on the {evidence.units} independent groups of the steering panel, adding {evidence.tokens:,} tokens "
+        f"{direction} the loss by {abs(evidence.gain):.3f} nats per word (effect {evidence.effect_sd:+.2f} sd)"
     )
     return f"{what[:1].upper()}{what[1:]}: {number}."
 

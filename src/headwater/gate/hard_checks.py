@@ -72,7 +72,13 @@ class HardChecks:
 
     @classmethod
     def against(
-        cls, train: pa.Table, panels: Sequence[pa.Table], settings: GateSettings, extra: Sequence[Check] = ()
+        cls,
+        train: pa.Table,
+        panels: Sequence[pa.Table],
+        settings: GateSettings,
+        extra: Sequence[Check] = (),
+        *,
+        copies: Sequence[pa.Table] = (),
     ) -> "HardChecks":
         """Return the hard checks for human training documents and sealed panels.
 
@@ -81,13 +87,14 @@ class HardChecks:
             panels: the documents of every panel.
             settings: settings of the gate.
             extra: further checks of the user's own, applied last.
+            copies: near-duplicates of panel documents that are in no panel themselves; sealed like these.
         """
         texts = train["text"].to_pylist()
         held_out = [text for panel in panels for text in panel["text"].to_pylist()]
         return cls(
             panel_overlap(GramIndex.from_texts(held_out)),
             training_overlap(GramIndex.from_texts(texts)),
-            Sealed.of(panels),
+            Sealed.of([*panels, *copies]),
             endings_are_a_rule(texts),
             settings,
             tuple(extra),

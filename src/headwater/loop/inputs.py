@@ -47,6 +47,13 @@ class HumanInput:
     facts: CorpusFacts
     reading: ReadFacts
     warnings: tuple[str, ...]
+    removed: pa.Table
+    """Near-duplicates that were removed, each with the id of the document it repeats in the column ``repeats``."""
+
+    @property
+    def everything(self) -> pa.Table:
+        """All human documents that were read, near-duplicates included."""
+        return pa.concat_tables([self.table, self.removed.drop_columns(["repeats"])])
 
 
 @dataclass(frozen=True)
@@ -92,9 +99,11 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
     if not settings.human.paths:
         corpus = collect_documentation(progress=lambda done, files: tell(f"file {done:,} of {files:,}"))
         table, removed = without_near_duplicates(corpus.table)
-        facts = _facts(table, "the documentation installed with Python", removed, dict(corpus.packages), grouped=True)
+        facts = _facts(
+            table, "the documentation installed with Python", removed.num_rows, dict(corpus.packages), grouped=True
+        )
         warnings = (f"{corpus.skipped} installed files could not be parsed.",) if corpus.skipped else ()
-        return HumanInput(table, facts, ReadFacts(corpus.table.num_rows, 0, {}), warnings)
+        return HumanInput(table, facts, ReadFacts(corpus.table.num_rows, 0, {}), warnings, removed)
     columns = Columns(
         text=settings.human.text, id=settings.human.id, group=settings.human.group, origin=settings.human.origin
     )
@@ -130,7 +139,11 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
     table, removed = without_near_duplicates(table)
     where = ", ".join(settings.human.paths)
     return HumanInput(
-        table, _facts(table, where, removed, {}, grouped=grouped), _read_facts(stream.report), tuple(remarks)
+        table,
+        _facts(table, where, removed.num_rows, {}, grouped=grouped),
+        _read_facts(stream.report),
+        tuple(remarks),
+        removed,
     )
 
 
@@ -170,7 +183,15 @@ def read_stream(
             "Ids of the stream are also ids of other human documents. The stream's are written with the prefix "
             "'stream:'; ids among its parents mean human documents."
         )
-    if settings.stream.group is None and not any(table["parents"].to_pylist()):
+    named = [parent for parents in table["parents"].to_pylist() for parent in parents or []]
+    if settings.stream.parents is not None and not named:
+        raise InputError(
+            f"no document of the stream names a parent in column {settings.stream.parents!r}. It must hold a list of "
+            "ids of human documents (or one id); name the right column with --parents, or leave the option out."
+        )
+    if human is not None:
+        remarks += _coverage(settings, table, named, human)
+    if settings.stream.group is None and not named:
         remarks.append(
             "The stream does not say what its documents were made from (no parent ids, no group). Leaks of the sealed "
             "documents are then found by overlap only, and a leak reworded by a language model is not found at all."
@@ -183,6 +204,24 @@ def read_stream(
         )
     where = ", ".join(settings.stream.paths)
     return StreamInput(table, where, _read_facts(stream.report), tuple(remarks), bool(large), prefix)
+
+
+def _coverage(settings: Settings, stream: pa.Table, named: list[str], human: pa.Table) -> list[str]:
+    """Say how much of the provenance the stream names can be found among the human documents."""
+    found = []
+    if named:
+        ids = {*human["id"].to_pylist(), *stream["id"].to_pylist()}
+        found.append(("parents", sum(parent in ids for parent in named) / len(named), "--id and --parents"))
+    if settings.stream.group is not None:
+        groups = set(human["group"].to_pylist())
+        share = np.mean([group in groups for group in stream["group"].to_pylist()])
+        found.append(("groups", float(share), "--group and --stream-group"))
+    return [
+        f"Of the {what} that the stream names, {share:.0%} are among the human documents. Only those can show that a "
+        f"document descends from a sealed one. If more of it was made from these human documents, check {options}."
+        for what, share, options in found
+        if share < _EXPECTED_COVERAGE
+    ]
 
 
 def stream_batches(settings: Settings, *, prefix: str = "") -> Iterator[pa.Table]:
@@ -200,6 +239,8 @@ def _stream_columns(settings: Settings) -> Columns:
         parents=settings.stream.parents or "parents",
     )
 
+
+_EXPECTED_COVERAGE = 0.5  # below, the columns named are as likely wrong as right
 
 # A recipe of the user's may not be taken for what the run's own models write.
 _RESERVED = re.compile(r"own-output-\d+")
@@ -247,18 +288,27 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
     ]
 
 
-def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, int]:
-    """Return the documents without near copies of earlier ones, and how many were removed."""
+def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the documents without near copies of earlier ones, and the copies with what they repeat.
+
+    A copy is known by other ids and groups than the document it repeats; what was made from it was made from that
+    document too.
+    """
     first = near_duplicates(table["text"].to_pylist())
-    kept = np.flatnonzero(first == np.arange(table.num_rows))
-    return table.take(pa.array(kept)), table.num_rows - len(kept)
+    alone = first == np.arange(table.num_rows)
+    removed = table.filter(pa.array(~alone))
+    repeats = table["id"].take(pa.array(first[~alone]))
+    return table.filter(pa.array(alone)), removed.append_column("repeats", repeats)
+
+
+_STEP = 0.8  # a sample is at least this full
 
 
 class _Sample:
     """A random sample of documents, or of whole groups, of a bounded number of words.
 
-    What stays together has one key: it is kept while the hash of its key is below a limit that halves whenever the
-    kept words exceed the most. The result does not depend on the order of the documents.
+    What stays together has one key: it is kept while the hash of its key is below a limit that shrinks by a fifth
+    whenever the kept words exceed the most. The result does not depend on the order of the documents.
     """
 
     def __init__(self, key: str, most_words: int) -> None:
@@ -273,11 +323,11 @@ class _Sample:
         self._tables.append(self._kept(pa.Table.from_batches([batch])))
         self._words += _words(self._tables[-1])
         while self._words > self._most:
-            smaller = [self._kept(table, self.share / 2) for table in self._tables]
+            smaller = [self._kept(table, self.share * _STEP) for table in self._tables]
             if not any(table.num_rows for table in smaller):
                 self._keep_one()
                 break
-            self.share /= 2
+            self.share *= _STEP
             self._tables = smaller
             self._words = sum(_words(table) for table in smaller)
 

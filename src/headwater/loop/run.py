@@ -104,9 +104,9 @@ class _Run:
     def carry_out(self) -> RunResult:
         human = self._human()
         split, split_warnings = split_human(human.table, self.settings)
-        world = World.on(split, self.settings)
+        world = World.on(split, self.settings, human.removed)
         split_warnings = [*split_warnings, *self._seal(world)]
-        stream = self._stream(world, human.table)
+        stream = self._stream(world, human.everything)
         self._tell("checking the stream")
         checks = world.hard_checks()
         checked = checks.apply(stream.table)
@@ -139,11 +139,13 @@ class _Run:
         def produce(path: Path) -> None:
             found = read_human(self.settings, path / "rejects.jsonl", self._tell_detail)
             write_parquet(path / "documents.parquet", found.table)
+            write_parquet(path / "removed.parquet", found.removed)
             save(path / "facts.json", (found.facts, found.reading, found.warnings), _HUMAN_FACTS)
 
         path = self._step("human", produce)
         facts, reading, warnings = load(path / "facts.json", _HUMAN_FACTS)
-        return HumanInput(load_table(path / "documents.parquet"), facts, reading, tuple(warnings))
+        table, removed = (load_table(path / f"{name}.parquet") for name in ("documents", "removed"))
+        return HumanInput(table, facts, reading, tuple(warnings), removed)
 
     def _seal(self, world: World) -> list[str]:
         """Seal the panels, and return what is to be said where they were opened before."""

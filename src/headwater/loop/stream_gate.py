@@ -18,6 +18,7 @@ from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.versions import used_versions
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT, Verdict, digest
+from headwater.sources import expand_paths
 from headwater.store import toml_text
 
 
@@ -100,14 +101,16 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
         InputError: documents cannot be used, or there are too few.
     """
     start = time.monotonic()
+    for paths in (settings.human.paths, settings.stream.paths):
+        expand_paths(paths)  # a mistyped path is found before anything is read
     rejects.unlink(missing_ok=True)  # those of an earlier call
     progress(0, 4, "reading human documents")
     human = read_human(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"))
     split, split_warnings = split_human(human.table, settings)
-    world = World.on(split, settings)
+    world = World.on(split, settings, human.removed)
     progress(1, 4, "reading the stream")
     stream = read_stream(
-        settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human=human.table
+        settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human=human.everything
     )
     progress(2, 4, "checking the stream")
     checks = world.hard_checks()

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
@@ -59,9 +60,11 @@ class World:
     split: Split
     """Human documents by part, encoded."""
     prompts: tuple[str, ...]
+    removed: pa.Table | None = None
+    """Near-duplicates of human documents, with the column ``repeats``: sealed with what they repeat."""
 
     @classmethod
-    def on(cls, split: Split, settings: Settings) -> "World":
+    def on(cls, split: Split, settings: Settings, removed: pa.Table | None = None) -> "World":
         """Return the world of a split of human documents.
 
         The vocabulary is that of the human training text, so that nothing about the panels or the stream enters it
@@ -78,7 +81,7 @@ class World:
         long_enough = [text for text in final if len(text.split()) >= 3 * PROMPT_WORDS] or final
         chosen = rng.permutation(len(long_enough))[:3].tolist()
         prompts = tuple(" ".join(long_enough[i].split()[:PROMPT_WORDS]) for i in chosen)
-        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts)
+        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts, removed)
 
     @property
     def train(self) -> pa.Table:
@@ -142,7 +145,11 @@ class World:
     def hard_checks(self) -> HardChecks:
         """Return the hard checks against the human training text and all panels."""
         panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        return HardChecks.against(self.train, panels, self.settings.gate)
+        copies = []
+        if self.removed is not None:
+            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
+            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
+        return HardChecks.against(self.train, panels, self.settings.gate, copies=copies)
 
     def gate(self, *, gates: int, machine_share: float, rule: str | None = None) -> Gate:
         """Return a gate on this world's panels.

@@ -4,10 +4,11 @@ from headwater.sources.documentation import DocumentationCorpus, collect_documen
 from headwater.sources.read import DocumentStream, ReadReport, expand_paths, format_of, read_documents, read_table
 from headwater.sources.rejects import Reject, RejectKind, RejectLog
 from headwater.sources.rows import OWN_COLUMNS, Columns
-from headwater.sources.write import write_documents
+from headwater.sources.write import WRITABLE, write_documents
 
 __all__ = [
     "OWN_COLUMNS",
+    "WRITABLE",
     "Columns",
     "DocumentStream",
     "DocumentationCorpus",

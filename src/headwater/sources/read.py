@@ -251,7 +251,12 @@ def _documents(files: Sequence[Path], reading: _Reading, counts: _Counts) -> Ite
         counts.files += 1
         name, kind = str(file), format_of(file)
         columns = Columns(group="group") if kind == "text" else reading.columns
-        make = document_maker(columns, source=name, recipe=_stem(file), origin=reading.origin)
+        make = document_maker(
+            columns,
+            source=name,
+            recipe=file.resolve().parent.name if kind == "text" else _stem(file),
+            origin=reading.origin,
+        )
         missing = set(columns.required)
         keys: set[str] = set()
         rows = 0

@@ -17,7 +17,7 @@ import zstandard
 from headwater.errors import InputError, StoreError
 from headwater.schema import DOCUMENT
 
-_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+WRITABLE = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -44,8 +44,8 @@ def write_documents(data: pa.Table | Iterable[pa.RecordBatch], path: Path | str)
         StoreError: the file cannot be written, with what to do about it.
     """
     target = Path(path)
-    if not target.name.endswith(_SUFFIXES):
-        raise InputError(f"unknown format of {target}. Documents are written to {', '.join(_SUFFIXES)}.")
+    if not target.name.endswith(WRITABLE):
+        raise InputError(f"unknown format of {target}. Documents are written to {', '.join(WRITABLE)}.")
     schema = data.schema if isinstance(data, pa.Table) else DOCUMENT
     batches = data.to_batches(max_chunksize=1024) if isinstance(data, pa.Table) else data
     with _replacing(target) as file:

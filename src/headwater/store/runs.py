@@ -91,7 +91,7 @@ class RunFolder:
             if run._settle(settings):
                 return run
             if run_id is not None:
-                raise StoreError(f"Run {run_id!r} exists in {project}. Choose another name, or resume it.")
+                raise StoreError(f"Run {run_id!r} exists in {project.resolve()}. Choose another name, or resume it.")
         raise StoreError(f"A hundred runs named {name} exist in {project}. Repeat the command in a second.")
 
     @classmethod
@@ -266,8 +266,8 @@ def resolve(project: Path, reference: str) -> RunFolder:
 def _unknown_run(project: Path, reference: str) -> StoreError:
     known = [run.id for run in list_runs(project)]
     if not known:
-        return StoreError(f"There is no run in {project}. Start one: headwater run")
+        return StoreError(f"There is no run in {project.resolve()}. Start one: headwater run")
     return StoreError(
-        f"There is no run {reference!r} in {project}. The latest are: {', '.join(known[-3:])}."
+        f"There is no run {reference!r} in {project.resolve()}. The latest are: {', '.join(known[-3:])}."
         f"{did_you_mean(reference, known)}"
     )
