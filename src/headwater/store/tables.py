@@ -250,7 +250,7 @@ class Table:
         if written.count_rows() != before + rows.num_rows:
             raise StoreError(
                 f"Table {self.name} has {written.count_rows()} rows where {before + rows.num_rows} were expected: "
-                "another program writes to it without taking the lock. End it, then look for doubled rows (Table.check)."
+                "another program writes to it without taking the lock. End it and look for doubled rows (Table.check)."
             )
         return int(written.version)
 
