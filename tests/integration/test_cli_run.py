@@ -13,6 +13,7 @@ import pytest
 import zstandard
 
 from headwater.cli.main import main
+from headwater.lineage import ancestors
 from headwater.schema import DOCUMENT
 from headwater.sources import read_documentation, read_table, write_documents
 from headwater.store import Ledger, Table, lineage_table
@@ -129,6 +130,14 @@ def test_lineage_names_every_model_and_its_training_set(quickstart: dict, projec
             assert f"{quickstart['run']}/{arm}/{generation}/model" in nodes
     named = {node for inputs in events["inputs"].to_pylist() for node in inputs}
     assert named <= nodes
+    run = quickstart["run"]
+    inputs = dict(zip(events["node"].to_pylist(), events["inputs"].to_pylist(), strict=True))
+    assert inputs[f"{run}/stream/reword"] == [f"{run}/human/sources"]
+    assert inputs[f"{run}/stream/panel-leak"] == [f"{run}/human/certification"]
+    assert inputs[f"{run}/stream/own-output"] == [f"{run}/human-only/0/model"]
+    assert {f"{run}/stream/collapsed-output/6/model", f"{run}/human"} <= ancestors(
+        events, f"{run}/stream/collapsed-output"
+    )
 
 
 def test_documents_are_stored_under_the_tag_of_the_run(quickstart: dict, project: Path) -> None:

@@ -45,7 +45,7 @@ PUBLIC = {
         LowestPerplexity Part RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
         SliceEvidence Split SplitRow SteeringEvidence cards merge_overlapping run_checks split_by_group token_counts
         training_mix verdict_rows within_share""",
-    "generate": """REWRITES Recipe Rewrite leak machine_documents near_copy own_output paraphrased_leak question_answer
+    "generate": """OWN_MODEL REWRITES Recipe Rewrite leak machine_documents near_copy own_output paraphrased_leak question_answer
         restructure reword shuffle""",
     "lineage": "ancestors data_set_made data_set_sampled model_trained",
     "loop": """Accumulate Filtered Fresh GateResult GenerationRecord History HumanOnly Regime Replace Reserve RunResult

@@ -1,4 +1,3 @@
-
 import pytest
 
 from headwater.text import join_words, split_words

@@ -1,7 +1,7 @@
 """Recipes: ways to make machine documents, each with full provenance."""
 
 from headwater.generate.degrade import leak, near_copy, paraphrased_leak, shuffle
-from headwater.generate.own_output import own_output
+from headwater.generate.own_output import OWN_MODEL, own_output
 from headwater.generate.question_answer import question_answer
 from headwater.generate.recipe import Recipe, Rewrite, machine_documents
 from headwater.generate.restructure import restructure
@@ -11,6 +11,7 @@ REWRITES: tuple[Recipe, ...] = (question_answer, restructure, reword)
 """Rewrites of human documents that carry new human information through a program."""
 
 __all__ = [
+    "OWN_MODEL",
     "REWRITES",
     "Recipe",
     "Rewrite",

@@ -7,6 +7,9 @@ import pyarrow as pa
 
 from headwater.schema import DOCUMENT, Origin, content_id
 
+OWN_MODEL = "own model"
+"""Generator of documents that a model of the run wrote."""
+
 
 class TextModel(Protocol):
     """A model that writes documents."""
@@ -39,7 +42,7 @@ def own_output(model: TextModel, n_tokens: int, rng: np.random.Generator, *, nam
         "origin": pa.repeat(pa.scalar(Origin.MACHINE.value), count),
         "evidence": pa.repeat(pa.scalar("own generation ledger"), count),
         "source": pa.repeat(pa.scalar(f"recipe {name}"), count),
-        "generator": pa.repeat(pa.scalar("own model"), count),
+        "generator": pa.repeat(pa.scalar(OWN_MODEL), count),
         "recipe": pa.repeat(pa.scalar(name), count),
         "generation": pa.repeat(pa.scalar(generation, pa.int32()), count),
     }

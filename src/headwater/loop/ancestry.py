@@ -1,5 +1,7 @@
 """Lineage events of a run: which model was trained on what, and which data set was sampled from which model."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,10 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.gate import token_counts
+from headwater.gate.grouping import rows_by_recipe
+from headwater.generate import OWN_MODEL
 from headwater.lineage import data_set_made, data_set_sampled, model_trained
 from headwater.schema import LINEAGE
 
 Rows = list[dict[str, Any]]
+_TOLERANCE = 1e-9  # shares are sums of quotients
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +24,50 @@ class Ancestry:
 
     run: str
 
-    def founders(self, train: pa.Table, stream: pa.Table) -> pa.Table:
-        """Return the events of what the run starts from: the human training set and each recipe of the stream.
+    def founders(self, parts: Mapping[str, pa.Table], stream: pa.Table) -> pa.Table:
+        """Return the events of what the run starts from: the human parts and each recipe of the stream.
 
-        What a recipe's documents descend from stands in their own ``parents``.
+        A recipe's inputs are the human parts its documents name parents in, by share of documents; what a model of the
+        human training text wrote was sampled from that model, after as many retrainings as its generation says. A
+        recipe that names nothing is a founder.
+
+        Args:
+            parts: the human documents by part; ``train`` is what generation 0 was trained on.
+            stream: the documents of the stream.
         """
-        events = [self._founder(self._node("human"), train, 0)]
-        names = np.asarray(stream["recipe"].to_pylist(), dtype=object)
-        events += [
-            self._founder(self._node("stream", name), stream.filter(pa.array(names == name)), 1)
-            for name in sorted(set(names.tolist()))
-        ]
+        events = [self._founder(self._part(name), table, 0) for name, table in parts.items() if table.num_rows]
+        part_of = {key: name for name, table in parts.items() for key in table["id"].to_pylist()}
+        for name, rows in rows_by_recipe(stream).items():
+            documents = stream.take(pa.array(rows))
+            if documents["generator"][0].as_py() == OWN_MODEL:
+                events += self._of_own_model(name, documents, parts["train"])
+                continue
+            named = [part_of.get(parents[0]) if parents else None for parents in documents["parents"].to_pylist()]
+            shares = {self._part(part): count / len(rows) for part, count in Counter(named).items() if part is not None}
+            node = self._node("stream", name)
+            if sum(shares.values()) < 1 - _TOLERANCE:
+                events.append(self._founder(node, documents, 1))
+                continue
+            sizes = {"items": documents.num_rows, "tokens": _tokens(documents), "generation": 1}
+            events.append(data_set_made(node, list(shares), list(shares.values()), **sizes, arm="", run=self.run))
         return pa.concat_tables(events).cast(LINEAGE)
+
+    def _of_own_model(self, name: str, documents: pa.Table, train: pa.Table) -> list[pa.Table]:
+        """Return the events behind documents that a model wrote which was retrained on its own output."""
+        last = int(documents["generation"][0].as_py())
+        model, events = self._node("human-only", 0, "model"), []
+        for generation in range(1, last):
+            place = {"items": train.num_rows, "tokens": _tokens(train), "generation": generation}
+            output = self._node("stream", name, generation, "output")
+            events.append(data_set_sampled(output, [model], [1.0], **place, arm="", run=self.run))
+            model = self._node("stream", name, generation, "model")
+            events.append(model_trained(model, [output], [1.0], **place, arm="", run=self.run))
+        sizes = {"items": documents.num_rows, "tokens": _tokens(documents), "generation": last}
+        sampled = data_set_sampled(self._node("stream", name), [model], [1.0], **sizes, arm="", run=self.run)
+        return [*events, sampled]
+
+    def _part(self, name: str) -> str:
+        return self._node("human") if name == "train" else self._node("human", name)
 
     def of_regime(self, arm: str, generation: int, training: pa.Table) -> Rows:
         """Return the events of one generation of an arm without a gate; human-only samples nothing."""

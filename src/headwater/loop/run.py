@@ -358,7 +358,10 @@ class _Run:
         ledger.table.tag(f"run-{run}")
         rows = [row for generation in generations for row in generation.lineage]
         events = pa.concat_tables(
-            [self._ancestry.founders(world.train, stream), pa.Table.from_pylist(rows, schema=LINEAGE)]
+            [
+                self._ancestry.founders({part.value: world.split[part] for part in Part}, stream),
+                pa.Table.from_pylist(rows, schema=LINEAGE),
+            ]
         )
         lineage_table(store, run=run).append(events, skip_existing=True, wait_seconds=30)
         rejects = [path.read_text("utf-8") for path in sorted(steps.glob(f"*-{self._key}/rejects.jsonl"))]
