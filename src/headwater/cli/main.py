@@ -37,6 +37,22 @@ ProjectFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
+Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
+Group = Annotated[str | None, typer.Option(help="Column naming the unit of independence of human documents.")]
+HumanOrigin = Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")]
+RecipeColumn = Annotated[
+    str | None, typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one.")
+]
+Parents = Annotated[str | None, typer.Option(help="Column with the ids a machine document was made from.")]
+StreamGroup = Annotated[
+    str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
+]
+Delta = Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
+]
 
 
 def main() -> None:
@@ -94,31 +110,23 @@ def run(
     stream: Annotated[
         list[str] | None, typer.Option(help="Machine documents to judge. None: recipes made from the human documents.")
     ] = None,
-    text: Annotated[str | None, typer.Option(help="Column with the text, of both.")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Column naming the unit of independence of human documents.")
-    ] = None,
-    origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
-    recipe: Annotated[
-        str | None, typer.Option("--recipe", "--recipe-column", help="Column naming the recipe of a machine document.")
-    ] = None,
-    parents: Annotated[str | None, typer.Option(help="Column with the ids a machine document was made from.")] = None,
-    stream_group: Annotated[
-        str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
-    ] = None,
+    text: Text = None,
+    id_column: Id = None,
+    group: Group = None,
+    origin: HumanOrigin = None,
+    recipe: RecipeColumn = None,
+    parents: Parents = None,
+    stream_group: StreamGroup = None,
     generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
-    delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
+    delta: Delta = None,
     machine_share: Annotated[float | None, typer.Option(help="Largest machine-made share of a training set.")] = None,
     seed: Annotated[int | None, typer.Option(help="Every random choice follows from it.")] = None,
     run_id: Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")] = None,
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
-    ] = False,
+    dry_run: DryRun = False,
+    check: Check = False,
 ) -> None:
     """Run the closed loop: generate, gate, train, measure, generation after generation, and write a report."""
     from headwater.project import Project
@@ -157,20 +165,13 @@ def gate(
     stream: Annotated[list[str], typer.Argument(help="Machine documents: files, folders or globs.")],
     *,
     human: Annotated[list[str], typer.Option(help="The human reserve to judge against: files, folders or globs.")],
-    text: Annotated[str | None, typer.Option(help="Column with the text, of both.")] = None,
-    id_column: Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")] = None,
-    group: Annotated[
-        str | None, typer.Option(help="Column naming the unit of independence of human documents.")
-    ] = None,
-    origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option("--recipe-column", "--recipe", help="Column naming the recipe. None: each file is one."),
-    ] = None,
-    parents: Annotated[str | None, typer.Option(help="Column with the ids a document was made from.")] = None,
-    stream_group: Annotated[
-        str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
-    ] = None,
+    text: Text = None,
+    id_column: Id = None,
+    group: Group = None,
+    origin: HumanOrigin = None,
+    recipe: RecipeColumn = None,
+    parents: Parents = None,
+    stream_group: StreamGroup = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Where to write the admitted documents (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."),
@@ -183,7 +184,7 @@ def gate(
             help="plain: a stream judged once (default here). strict: it depends on earlier verdicts. e-lond."
         ),
     ] = None,
-    delta: Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")] = None,
+    delta: Delta = None,
     keep_sealed: Annotated[
         bool, typer.Option("--keep-sealed", help="Do not show the certification panel's numbers.")
     ] = False,
@@ -191,10 +192,8 @@ def gate(
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
-    ] = False,
+    dry_run: DryRun = False,
+    check: Check = False,
 ) -> None:
     """Judge a stream of machine documents: admitted, rejected or quarantined, recipe by recipe, with the reason."""
     from headwater.project import Project
@@ -297,9 +296,7 @@ def resume(
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 when a recipe was rejected or over 1% of the rows are bad.")
-    ] = False,
+    check: Check = False,
 ) -> None:
     """Go on with a run that was stopped. The result is the same as if it never had been."""
     from headwater.project import Project

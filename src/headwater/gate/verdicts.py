@@ -24,7 +24,8 @@ def verdict_rows(
     """Return the verdicts that a batch brought, in the verdict schema, sorted by id.
 
     Every document of the batch gets one: rejected by the check it failed, else the verdict of its recipe. Documents
-    that waited in quarantine get one more when their recipe is admitted, and a recipe whenever its standing changed.
+    that waited in quarantine get one more when their recipe is admitted or rejected, and a recipe whenever its standing
+    changed.
 
     Args:
         documents: the batch after the hard checks.
@@ -63,12 +64,18 @@ def _documents(batch: Checked, state: GateState) -> list[dict[str, Any]]:
 
 
 def _released(batch: Checked, before: GateState, after: GateState) -> list[dict[str, Any]]:
-    """Return rows for documents of earlier batches that were admitted or withdrawn now."""
+    """Return rows for documents of earlier batches that are admitted, withdrawn or rejected now."""
     here = set(batch.documents["id"].to_pylist())
     was = dict(zip(before.admitted["id"].to_pylist(), before.admitted["recipe"].to_pylist(), strict=True))
     now = dict(zip(after.admitted["id"].to_pylist(), after.admitted["recipe"].to_pylist(), strict=True))
     released = [(key, recipe, Verdict.ADMITTED, Reason.INHERITED) for key, recipe in now.items() if key not in was]
     withdrawn = [(key, recipe, Verdict.REJECTED, Reason.REVOKED) for key, recipe in was.items() if key not in now]
+    waiting = zip(before.quarantine["id"].to_pylist(), before.quarantine["recipe"].to_pylist(), strict=True)
+    withdrawn += [
+        (key, recipe, Verdict.REJECTED, Reason.INHERITED)
+        for key, recipe in waiting
+        if after.statuses[recipe].verdict is Verdict.REJECTED
+    ]
     return [
         {"id": key, "recipe": recipe, "verdict": verdict.value, "stage": Stage.UTILITY.value, "reason": reason.value}
         for key, recipe, verdict, reason in (*released, *withdrawn)
