@@ -96,7 +96,7 @@ def test_ctrl_c_ends_with_130_and_the_command_to_go_on(human: Path, tmp_path: Pa
     second = subprocess.run(resume(tmp_path), check=False, capture_output=True, text=True)
     child.send_signal(signal.SIGINT)
     _, message = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == 130, message
     assert f"headwater runs resume {NAME}" in message
     assert "Traceback" not in message
     assert json.loads(events.read_text().splitlines()[-1])["event"] == "interrupted"
