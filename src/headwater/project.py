@@ -106,8 +106,8 @@ class Project:
             rejects: where rows that could not be used are kept.
             out: where to write the admitted documents; its suffix says the format.
             report: where to write a report.
-            reveal: show the numbers of the certification panel. Leave them sealed when the panel is used again on
-                documents that could depend on them.
+            reveal: show the numbers of the certification panel. Sealing them does not make the panel reusable: a recipe
+                that was changed because of a verdict needs human documents that are new.
         """
         _check_outputs(settings, out, report)
         judgement = judge_files(settings, progress, rejects, reveal=reveal)

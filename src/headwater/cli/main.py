@@ -136,16 +136,8 @@ def run(
         {
             "seed": seed,
             "human.paths": tuple(_absolute(human)) or None,
-            "human.text": text,
-            "human.id": id_column,
-            "human.group": group,
-            "human.origin": origin,
             "stream.paths": tuple(_absolute(stream)) or None,
-            "stream.text": text,
-            "stream.id": id_column,
-            "stream.recipe": recipe,
-            "stream.parents": parents,
-            "stream.group": stream_group,
+            **_columns(text, id_column, group, origin, recipe, parents, stream_group),
             "loop.generations": generations,
             "loop.machine_share": machine_share,
             "gate.delta": delta,
@@ -203,16 +195,8 @@ def gate(
         {
             "seed": seed,
             "human.paths": tuple(human),
-            "human.text": text,
-            "human.id": id_column,
-            "human.group": group,
-            "human.origin": origin,
             "stream.paths": tuple(stream),
-            "stream.text": text,
-            "stream.id": id_column,
-            "stream.recipe": recipe,
-            "stream.parents": parents,
-            "stream.group": stream_group,
+            **_columns(text, id_column, group, origin, recipe, parents, stream_group),
             "gate.delta": delta,
             "gate.rule": rule,
         }
@@ -383,6 +367,29 @@ def _print_plan(settings: "Settings", writes: list[Path], *, as_json: bool, loop
     if loops:
         print(f"Arms: {', '.join(settings.loop.arms)}, {settings.loop.generations} generations each")
     print(f"Gate: rule {settings.gate.rule}, delta {settings.gate.delta}, seed {settings.seed}")
+
+
+def _columns(
+    text: str | None,
+    id_column: str | None,
+    group: str | None,
+    origin: str | None,
+    recipe: str | None,
+    parents: str | None,
+    stream_group: str | None,
+) -> dict[str, str | None]:
+    """Return what the options that name columns set; text and id are those of both sides."""
+    return {
+        "human.text": text,
+        "human.id": id_column,
+        "human.group": group,
+        "human.origin": origin,
+        "stream.text": text,
+        "stream.id": id_column,
+        "stream.recipe": recipe,
+        "stream.parents": parents,
+        "stream.group": stream_group,
+    }
 
 
 def _absolute(paths: list[str] | None) -> list[str]:

@@ -8,6 +8,7 @@ the recipe's next batch into one new decision.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -97,6 +98,11 @@ class Gate:
     rare: NDArray[np.bool_]
     """Which token ids are rare in the human training text."""
     seed: int = 0
+
+    @cached_property
+    def _slices(self) -> Mapping[str, NDArray[np.bool_]]:
+        """Documents of each slice of the steering panel, found once for all tests."""
+        return self.steering.slices(self.rare) if self.steering is not None else {}
 
     def start(self) -> GateState:
         """Return the state before the first batch."""
@@ -233,7 +239,7 @@ class Gate:
             test=tests,
             delta=self.settings.delta,
             tokens=int(token_counts(pool).sum()),
-            slices=self.steering.slices(self.rare),
+            slices=self._slices,
         )
         return replace(state, steering_tests=tests, trainings=state.trainings + pair.taken()), evidence, losses
 

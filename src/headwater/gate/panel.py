@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ class ScoringPanel:
     documents: pa.Table
     """Documents with the columns ``tokens`` and ``unit``."""
 
-    @property
+    @cached_property
     def units(self) -> NDArray[np.str_]:
         """Unit of each document."""
         return np.asarray(self.documents["unit"].to_pylist(), dtype=np.str_)

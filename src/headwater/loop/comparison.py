@@ -76,7 +76,7 @@ def gain_of(world: World, arm: str, documents: pa.Table, good: frozenset[str] | 
         documents: encoded documents beside the human ones.
         good: recipes that count as good; None counts all.
     """
-    gains = world.final.gains(_losses(world, world.train.slice(0, 0)), _losses(world, documents))
+    gains = world.final.gains(world.human_losses, _losses(world, documents))
     counts = token_counts(documents)
     other = np.array([good is not None and recipe not in good for recipe in documents["recipe"].to_pylist()], bool)
     total = int(counts.sum())
@@ -95,5 +95,4 @@ def selections(world: World) -> tuple[Selection, ...]:
 
 
 def _losses(world: World, documents: pa.Table) -> Losses:
-    model = world.learner.fit(pa.concat_tables([world.train, documents]), np.random.default_rng(world.settings.seed))
-    return model.loss(world.final.documents)
+    return world.final_losses(pa.concat_tables([world.train, documents]))

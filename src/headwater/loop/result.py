@@ -1,5 +1,6 @@
 """What a run leaves behind, as one value: the report and the JSON are drawn from it and from nothing else."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -36,6 +37,11 @@ class ReadFacts:
     """Rows that could not be used; they are in ``rejects.jsonl``."""
     by_kind: Mapping[str, int]
     """Bad rows by kind."""
+
+    def __add__(self, other: "ReadFacts") -> "ReadFacts":
+        """Return the counts of two readings together."""
+        kinds = Counter(self.by_kind) + Counter(other.by_kind)
+        return ReadFacts(self.read + other.read, self.bad + other.bad, dict(kinds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,10 +160,11 @@ class _Run:
         name = digest([self.settings.seed, *(sorted(table["id"].to_pylist()) for table in panels.values())])
         sealed = seal(self.folder.store / "panels" / name, panels)
         purpose = f"run {self.folder.id}: decisions, and their evidence in its report"
-        before = {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)} - {purpose}
-        if purpose not in {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)}:
+        opened = {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)}
+        if purpose not in opened:
             sealed.record_opening(Panel.CERTIFICATION, purpose)
             sealed.record_opening(Panel.FINAL, f"run {self.folder.id}: report")
+        before = opened - {purpose}
         if not before:
             return []
         return [
@@ -390,10 +391,6 @@ class _Run:
         generations: list[_Generation],
         judged: _Judged,
     ) -> RunResult:
-        kinds: dict[str, int] = {}
-        for reading in (human.reading, stream.reading):
-            for kind, count in reading.by_kind.items():
-                kinds[kind] = kinds.get(kind, 0) + count
         return RunResult(
             run=self.folder.id,
             created=self.folder.created,
@@ -401,7 +398,7 @@ class _Run:
             seed=self.settings.seed,
             corpus=human.facts,
             stream_description=stream.description,
-            reading=ReadFacts(human.reading.read + stream.reading.read, human.reading.bad + stream.reading.bad, kinds),
+            reading=human.reading + stream.reading,
             warnings=(*human.warnings, *split_warnings, *stream.warnings, *panel_warnings(world)),
             split=world.split.rows,
             merged_groups=world.split.merged,

@@ -1,7 +1,6 @@
 """The gate alone, on the user's stream and the user's human reserve."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,7 +117,6 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
     progress(3, 4, "measuring utility")
     gate = world.gate(gates=1, machine_share=1.0)
     state = judge_stream(gate, checked)
-    kinds = Counter(human.reading.by_kind) + Counter(stream.reading.by_kind)
     result = GateResult(
         run=digest(
             [used_versions(), settings.model_dump(), *map(fingerprint, (settings.human.paths, settings.stream.paths))]
@@ -128,7 +126,7 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
         seed=settings.seed,
         corpus=human.facts,
         stream_description=stream.description,
-        reading=ReadFacts(human.reading.read + stream.reading.read, human.reading.bad + stream.reading.bad, kinds),
+        reading=human.reading + stream.reading,
         warnings=(*human.warnings, *split_warnings, *stream.warnings, *panel_warnings(world)),
         split=split.rows,
         merged_groups=split.merged,

@@ -13,7 +13,7 @@ from headwater.config import Settings
 from headwater.decide import Rule, clip_bound, design_effect
 from headwater.gate import Certifier, Gate, HardChecks, Part, ScoringPanel, Split, token_counts
 from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
-from headwater.models import NgramLearner, NgramModel
+from headwater.models import Losses, NgramLearner, NgramModel
 from headwater.text import END, Vocabulary, encode_table, token_arrays
 
 PROMPT_WORDS = 6
@@ -98,7 +98,16 @@ class World:
         """Tokens of the human training text."""
         return int(token_counts(self.train).sum())
 
-    @property
+    @cached_property
+    def human_losses(self) -> Losses:
+        """Losses on the final panel of the model of the human training text: what every arm is compared with."""
+        return self.final_losses(self.train)
+
+    def final_losses(self, training_set: pa.Table) -> Losses:
+        """Return the losses on the final panel of the model of a training set."""
+        return self.learner.fit(training_set, np.random.default_rng(self.settings.seed)).loss(self.final.documents)
+
+    @cached_property
     def rare(self) -> NDArray[np.int64]:
         """Token ids of the words that are rare in the human training text."""
         return rare_types(token_arrays(self.train, self.vocabulary)[0], len(self.vocabulary), first=END + 1)
