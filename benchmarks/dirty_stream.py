@@ -35,8 +35,8 @@ from headwater.config import Settings
 from headwater.gate import Card, Checked, GateState, Part, Split, cards, token_counts
 from headwater.generate import leak, machine_documents, near_copy, own_output, shuffle
 from headwater.loop.comparison import StreamRecord, compare, gain_of, judge_stream
+from headwater.loop.documents import draw
 from headwater.loop.quickstart import GENERATIONS_TO_COLLAPSE
-from headwater.loop.regimes import draw
 from headwater.loop.world import World
 from headwater.models import warm
 from headwater.schema import Origin, Verdict, documents

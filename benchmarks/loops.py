@@ -33,10 +33,8 @@ def run_arm(
     model = world.learner.fit(training, rng)
     records = [world.measure(arm, 0, model, training)]
     if regime is not None:
-        outputs: list[pa.Table] = []
         for generation in range(1, generations + 1):
-            output, training = next_training_set(world, regime, arm, generation, model, outputs)
-            outputs = [output]
+            training = next_training_set(world, regime, arm, generation, model)
             model = world.learner.fit(training, rng)
             records.append(world.measure(arm, generation, model, training))
         return records, None

@@ -6,7 +6,8 @@
     ├── ConfigError           settings are wrong; every fault is listed at once
     ├── StoreError            the project folder cannot be read or written
     │   └── LockedError       another process is writing to the same table
-    └── MissingExtraError     an optional dependency is not installed
+    ├── MissingExtraError     an optional dependency is not installed
+    └── Diverged              the loss of a model is no number any more
 
 A message has four parts: what was wrong with which value, where, what is allowed, what to do next. Outcomes that are
 no mistakes (a rejected document, an undecided recipe) are values, never exceptions.
@@ -51,6 +52,10 @@ class MissingExtraError(HeadwaterError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional dependency. Install it with: pip install 'headwater[{extra}]'")
+
+
+class Diverged(HeadwaterError):  # noqa: N818  (it is what happened; a loop keeps what it reached before)
+    """The loss of a model is no number any more; the message says when."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

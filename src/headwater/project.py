@@ -4,23 +4,35 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 
 from headwater.config import Settings, commented_toml, load_settings
 from headwater.errors import InputError, StoreError
+from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
+from headwater.lineage import Graph
 from headwater.loop.inputs import Progress
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
-from headwater.report import render_gate_report, render_report
+from headwater.report import render_gate_report, render_lab_report, render_report
 from headwater.schema import VERDICT
 from headwater.sources import WRITABLE, expand_paths, write_documents
-from headwater.store import RunFolder, list_runs, parquet_file, resolve, write_bytes, write_text
+from headwater.store import (
+    RunFolder,
+    lineage_table,
+    list_runs,
+    parquet_file,
+    resolve,
+    store_folder,
+    write_bytes,
+    write_text,
+)
 
 CONFIG = "headwater.toml"
+_EXPERIMENT = "experiment"  # in the settings of a run of the laboratory
 QUICKSTART_MACHINE_SHARE = 0.5
 
 
@@ -131,7 +143,7 @@ class Project:
         progress: Progress = _silent,
         *,
         started: Callable[[RunFolder], None] = lambda folder: None,
-    ) -> RunResult:
+    ) -> RunResult | LabResult:
         """Go on with a run that was stopped; a finished one is returned as it is.
 
         Args:
@@ -143,18 +155,71 @@ class Project:
         if (folder.path / "manifest.json").exists():
             return self.result(folder.id)
         started(folder)
-        return self._finish(folder, Settings.model_validate(folder.settings()), progress)
+        kept = folder.settings()
+        if _EXPERIMENT in kept:
+            name = str(kept[_EXPERIMENT])
+            return self._finish_lab(
+                folder, name, settings_of(experiment(name), cast("dict[str, Any]", kept["settings"])), progress
+            )
+        return self._finish(folder, Settings.model_validate(kept), progress)
 
-    def result(self, run: str) -> RunResult:
-        """Return the result of a finished run.
+    def lab(
+        self,
+        name: str,
+        settings: LabSettings,
+        progress: Progress = _silent,
+        *,
+        run_id: str | None = None,
+        started: Callable[[RunFolder], None] = lambda folder: None,
+    ) -> LabResult:
+        """Carry out an experiment of the laboratory, write its report and return its result.
+
+        Args:
+            name: name of the experiment.
+            settings: its settings; see :func:`headwater.lab.settings_of`.
+            progress: told what is being done.
+            run_id: name of the run; by default the time and a digest of the settings.
+            started: told the run's folder before any work is done.
+        """
+        kept = {_EXPERIMENT: name, "settings": settings.model_dump(mode="json", exclude_none=True)}
+        folder = RunFolder.create(self.folder, kept, run_id=run_id)
+        started(folder)
+        return self._finish_lab(folder, name, settings, progress)
+
+    def result(self, run: str) -> RunResult | LabResult:
+        """Return the result of a finished run or experiment.
 
         Raises:
             StoreError: there is no such run, or it is not finished.
         """
         folder = resolve(self.folder, run)
         folder.manifest()
-        result: RunResult = load(folder.path / "result.json", RunResult)
+        kind = LabResult if _EXPERIMENT in folder.settings() else RunResult
+        result: RunResult | LabResult = load(folder.path / "result.json", kind)
         return result
+
+    def family_tree(self, run: str = "latest", unit: str = "tokens") -> tuple[Graph, str]:
+        """Return the family tree of a run from the ledger, and the run's id.
+
+        Args:
+            run: its id, the beginning of it, or ``latest``: the latest run that has one. Experiments have none.
+            unit: count tokens or documents.
+
+        Raises:
+            StoreError: there is no such run.
+            InputError: it has no lineage events.
+        """
+        events = lineage_table(store_folder(self.folder)).read()
+        with_tree = set(events["run"].to_pylist())
+        if run == "latest":
+            known = [folder.id for folder in self.runs() if folder.id in with_tree]
+            if not known:
+                raise StoreError(
+                    f"No run in {self.folder.resolve()} has a family tree yet. Start one with: headwater run"
+                )
+            run = known[-1]
+        name = resolve(self.folder, run).id
+        return Graph.from_events(events, cast("Literal['tokens', 'items']", unit), name), name
 
     def runs(self) -> list[RunFolder]:
         """Return the runs of the project, oldest first."""
@@ -182,6 +247,22 @@ class Project:
                               "result.json", "report.html"],
                 }
             )  # fmt: skip
+        return result
+
+    def _finish_lab(self, folder: RunFolder, name: str, settings: LabSettings, progress: Progress) -> LabResult:
+        with folder.working():
+            start = time.monotonic()
+            result = run_experiment(experiment(name), settings, tell=progress, steps=folder, run=folder.id)
+            result = replace(result, created=folder.created, seconds=round(time.monotonic() - start, 2))
+            save(folder.path / "result.json", result, LabResult)
+            write_text(folder.path / "report.html", render_lab_report(result))
+            folder.finish(
+                {
+                    "versions": dict(result.versions),
+                    "seconds": result.seconds,
+                    "files": ["settings.toml", "result.json", "report.html"],
+                }
+            )
         return result
 
 

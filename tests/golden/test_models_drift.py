@@ -1,4 +1,4 @@
-"""Recursive training of the smallest learners against exact laws, and of an n-gram model on real text."""
+"""Recursive training of an n-gram model on real text."""
 
 import io
 import json
@@ -6,63 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import zstandard
 
-from headwater.models import CategoricalLearner, Learner, Model, NgramLearner
+from headwater.models import NgramLearner
 from headwater.schema import documents
 from headwater.text import Vocabulary, encode_table
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
-
-
-def _chain(learner: Learner, human: pa.Table, fits: int, rng: np.random.Generator) -> Model:
-    """Fit ``fits`` times, each time to the output of the model before."""
-    model = learner.fit(human, rng)
-    for _ in range(fits - 1):
-        model = learner.fit(model.sample(human.num_rows, rng), rng)
-    return model
-
-
-def test_heterozygosity_falls_by_one_item_in_n_per_generation() -> None:
-    """E[H_t] = H_0 (1 - 1/n)^t exactly for the plug-in categorical learner (Wright-Fisher drift; haploid).
-
-    n = 50, t = 40: 0.4457 of H_0. 500 replicates; fails by chance with probability 6e-7 (5 standard errors).
-    """
-    n, fits, source = 50, 40, np.arange(1, 11) / 55
-    rng = np.random.default_rng(11)
-    learner = CategoricalLearner(10)
-    ratios = []
-    for _ in range(500):
-        human = pa.table({"item": rng.choice(10, n, p=source)})
-        model = _chain(learner, human, fits, rng)
-        ratios.append(model.heterozygosity / (1 - np.square(source).sum()))
-    standard_error = np.std(ratios) / np.sqrt(len(ratios))
-    assert standard_error < 0.02
-    assert abs(np.mean(ratios) - (1 - 1 / n) ** fits) < 5 * standard_error
-
-
-def test_zipf_support_after_ten_fits() -> None:
-    """Survivors of Zipf(1) over 5000 types, n = 20,000, are sum_i 1 - exp(-c_i s_10) = 1151.3.
-
-    s_1 = 1, s_{k+1} = 1 - exp(-s_k). Tolerance 2%, for the Poisson limit and the branching approximation; the mean of 20
-    chains has a standard error of 6 (measured), so 2% is left by chance with probability 1e-4 (seed fixed).
-    """
-    types, n, fits = 5000, 20_000, 10
-    source = 1 / np.arange(1, types + 1)
-    source /= source.sum()
-    survival = 1.0
-    for _ in range(fits - 1):
-        survival = 1 - np.exp(-survival)
-    expected = (1 - np.exp(-n * source * survival)).sum()
-    assert expected == pytest.approx(1151.3, abs=0.1)
-    rng = np.random.default_rng(12)
-    supports = []
-    for _ in range(20):
-        human = pa.table({"item": rng.choice(types, n, p=source)})
-        supports.append(_chain(CategoricalLearner(types), human, fits, rng).support)
-    assert np.mean(supports) == pytest.approx(expected, rel=0.02)
 
 
 def test_replacing_human_text_by_own_output_raises_the_loss_every_generation() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from headwater.gate import Card, Part, SliceEvidence, SplitRow
 from headwater.loop.comparison import StreamRecord
-from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts, RoundRecord, RunResult
+from headwater.loop.result import CorpusFacts, InbreedingRecord, PowerFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.stream_gate import GateResult
 from headwater.loop.world import GenerationRecord, SampleText
 from headwater.schema import Reason, Stage, Verdict
@@ -29,6 +29,19 @@ def generations(last: int = GENERATIONS, losses: dict[str, float] = LOSSES) -> t
         )
         for arm, slope in losses.items()
         for generation in range(last + 1)
+    )
+
+
+def inbreeding() -> tuple[InbreedingRecord, ...]:
+    """The filtered loop loses a twentieth of its diversity by choice; the others lose what chance takes."""
+    return tuple(
+        InbreedingRecord(
+            one.arm,
+            one.generation,
+            1e-5 * (1 + one.generation * (one.machine_share > 0)),
+            0.05 * one.generation / GENERATIONS if one.arm == "filtered" else 0.0,
+        )
+        for one in generations()
     )
 
 
@@ -147,6 +160,7 @@ RESULT = RunResult(
     trainings_per_test=1.3,
     settings="seed = 7\n",
     versions={"headwater": "0.1.0", "numpy": "2.4.6"},
+    inbreeding=inbreeding(),
 )
 
 GATE = GateResult(

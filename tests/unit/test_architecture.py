@@ -47,12 +47,22 @@ PUBLIC = {
         training_mix verdict_rows within_share""",
     "generate": """OWN_MODEL REWRITES Recipe Rewrite leak machine_documents near_copy own_output paraphrased_leak question_answer
         restructure reword shuffle""",
-    "lineage": "ancestors data_set_made data_set_sampled model_trained",
-    "loop": """Accumulate Filtered Fresh GateResult GenerationRecord History HumanOnly Regime Replace Reserve RunResult
-        SampleText Subsample World judge_files run_loop""",
-    "measure": "bits_per_byte distinct_n rare_recall rare_types support",
-    "models": "CategoricalLearner CategoricalModel Learner Losses Model NgramLearner NgramModel warm",
-    "report": "REFERENCES Reference Topic bibtex gate_verdict references render_gate_report render_report run_verdict",
+    "lab": """Arm ArmResult Bench Check Experiment Findings Ground Human LabResult LabSettings Selecting Step
+        experiment names recurse run_experiment settings_of""",
+    "lineage": """Explanation Graph Inbreeding Need Node Plan WhatIf ancestors data_set_made data_set_sampled
+        effective_size explain graph_json heterozygosity inbreeding model_trained observed_f plan read_graph
+        read_open_lineage what_if""",
+    "loop": """Accumulate Documents Filtered Fresh GateResult GenerationRecord Golden History HumanOnly Part Regime Replace
+        Reserve RunResult SampleText Source Subsample World judge_files next_training_set run_loop""",
+    "measure": """Evidence Finding Likeness Phases Scaling Thresholds Trend Verdict bits_per_byte curated definitions
+        distinct_n fisher_gain gaussian_kl gaussian_squared_w2 hallucinated_share likeness mixture_squared_l2 normal_kl
+        normal_squared_w2 phases rare_recall rare_types sample_coverage support tail_survival""",
+    "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel Counts Design
+        GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
+        MixtureModel Model Moments NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
+        RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
+    "report": """REFERENCES Reference Topic bibtex gate_verdict references render_gate_report render_lab_report
+        render_lineage_report render_report run_verdict""",
     "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """Holder Ledger Panel Panels RunFolder RunState SealedPanel Table append_line document_table json_text

@@ -6,9 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from headwater.errors import InputError
 from headwater.gate import token_counts
-from headwater.loop import Accumulate, Filtered, Fresh, History, HumanOnly, Regime, Replace, Reserve, Subsample
-from headwater.loop.regimes import draw
+from headwater.loop import Accumulate, Filtered, Fresh, Golden, History, HumanOnly, Regime, Replace, Reserve, Subsample
+from headwater.loop.documents import Documents, draw, unused
+from headwater.loop.regimes import next_training_set, remembers
+from headwater.models.samples import Counts, Points
 
 Size = Callable[[pa.Table], np.ndarray]
 
@@ -45,8 +48,19 @@ def _history(
     """A history whose outputs are a little larger than the human set, as those of a sampler are."""
     make, size = kind
     human = make("h", 200)
-    outputs = tuple(make(f"g{g}-", 205 * oversample, seed=g) for g in range(1, generations + 1))
-    return History(human, make("f", fresh, seed=99), outputs, size)
+    outputs = [make(f"g{g}-", 205 * oversample, seed=g) for g in range(1, generations + 1)]
+    unseen = make("f", fresh, seed=99)
+    return History(
+        Documents(human, size),
+        Documents(human, size),
+        lambda items: Documents(unused(unseen, size, items, generations), size),
+        Documents(outputs[-1], size),
+        Documents(pa.concat_tables([human, *outputs]), size),
+    )
+
+
+def _next(regime: Regime, history: History, seed: int = 0) -> pa.Table:
+    return next_training_set(regime, history, _rng(seed)).table
 
 
 def _ids(table: pa.Table) -> list[str]:
@@ -58,40 +72,39 @@ def _rng(seed: int = 0) -> np.random.Generator:
 
 
 def _size(history: History, table: pa.Table, prefix: str = "") -> int:
-    sizes = history.size(table)
+    sizes = history.human.size(table)
     return int(sum(size for key, size in zip(_ids(table), sizes, strict=True) if key.startswith(prefix)))
 
 
 def test_human_only_is_the_human_set_and_generates_nothing(kind) -> None:
     history = _history(kind, 2)
-    assert HumanOnly().next_training_set(history, _rng()).equals(history.human)
+    assert _next(HumanOnly(), history).equals(history.human.table)
     assert HumanOnly().oversample == 0
 
 
 def test_replace_is_the_newest_output_and_nothing_else(kind) -> None:
     history = _history(kind, 3)
-    assert Replace().next_training_set(history, _rng()).equals(history.generated[-1])
+    assert _next(Replace(), history).equals(history.newest.table)
 
 
 def test_accumulate_is_everything_so_far(kind) -> None:
     history = _history(kind, 3)
-    assert _ids(Accumulate().next_training_set(history, _rng())) == [
-        *_ids(history.human),
-        *(key for output in history.generated for key in _ids(output)),
-    ]
+    assert _ids(_next(Accumulate(), history)) == _ids(history.everything.table)
+    assert remembers(Accumulate())
+    assert remembers(Subsample())
+    assert not remembers(Replace())
 
 
 def test_subsample_is_as_much_as_the_human_set_drawn_from_everything_without_replacement(kind) -> None:
     history = _history(kind, 3)
-    chosen = Subsample().next_training_set(history, _rng())
-    everything = Accumulate().next_training_set(history, _rng())
+    chosen = _next(Subsample(), history)
+    everything = history.everything
     assert len(set(_ids(chosen))) == chosen.num_rows
-    assert set(_ids(chosen)) <= set(_ids(everything))
-    largest = history.size(everything).max()
-    assert history.budget <= _size(history, chosen) < history.budget + largest
+    assert set(_ids(chosen)) <= set(_ids(everything.table))
+    assert history.budget <= _size(history, chosen) < history.budget + everything.size(everything.table).max()
     # A quarter is human on average: of 200 documents 50, sd 5.3. Three seeds within six standard deviations.
     for seed in range(3):
-        share = np.mean([key[0] == "h" for key in _ids(Subsample().next_training_set(history, _rng(seed)))])
+        share = np.mean([key[0] == "h" for key in _ids(_next(Subsample(), history, seed))])
         assert 0.09 < share < 0.41
 
 
@@ -99,8 +112,8 @@ def test_subsample_is_as_much_as_the_human_set_drawn_from_everything_without_rep
 @pytest.mark.parametrize("regime", [Fresh, Reserve])
 def test_the_share_of_human_items_is_what_was_asked_for(kind, regime: type, share: float) -> None:
     history = _history(kind, 1, fresh=400)
-    chosen = regime(share).next_training_set(history, _rng())
-    largest = int(history.size(pa.concat_tables([history.fresh, *history.generated])).max())
+    chosen = _next(regime(share), history)
+    largest = int(history.human.size(chosen).max())
     prefix = "f" if regime is Fresh else "h"
     wanted = round(share * history.budget)
     assert wanted <= _size(history, chosen, prefix) < wanted + largest
@@ -111,66 +124,82 @@ def test_the_share_of_human_items_is_what_was_asked_for(kind, regime: type, shar
 
 
 def test_fresh_never_uses_a_human_document_twice(kind) -> None:
-    full = _history(kind, 8, fresh=200)
     used: list[str] = []
     for generation in range(1, 9):
-        history = History(full.human, full.fresh, full.generated[:generation], full.size)
-        chosen = Fresh(0.1).next_training_set(history, _rng())
-        human = [key for key in _ids(chosen) if key[0] == "f"]
+        history = _history(kind, generation, fresh=200)
+        chosen = _next(Fresh(0.1), history)
         assert _size(history, chosen, "f") >= round(0.1 * history.budget)
         assert {key.split("-")[0] for key in _ids(chosen) if key[0] == "g"} == {f"g{generation}"}
-        used += human
+        used += [key for key in _ids(chosen) if key[0] == "f"]
     assert len(set(used)) == len(used)
-    assert used == _ids(full.fresh)[: len(used)]
+    assert used == [f"f{i}" for i in range(len(used))]
 
 
 def test_fresh_takes_rows_of_numbers_to_the_row() -> None:
-    full = _history(KINDS["numbers"], 5, fresh=100)
     for generation in range(1, 6):
-        history = History(full.human, full.fresh, full.generated[:generation], full.size)
-        chosen = Fresh(0.1).next_training_set(history, _rng())
+        chosen = _next(Fresh(0.1), _history(KINDS["numbers"], generation, fresh=100))
         assert _ids(chosen)[:20] == [f"f{i}" for i in range(20 * (generation - 1), 20 * generation)]
         assert chosen.num_rows == 200
 
 
 def test_fresh_says_when_the_human_text_is_used_up() -> None:
-    history = _history(KINDS["numbers"], 5, fresh=99)
-    four = History(history.human, history.fresh, history.generated[:4], history.size)
-    assert Fresh(0.1).next_training_set(four, _rng()).num_rows == 200
-    with pytest.raises(ValueError, match="generation 5 needs 20 and finds 19 of 99 unused"):
-        Fresh(0.1).next_training_set(history, _rng())
-    with pytest.raises(ValueError, match="finds 0 of 0 unused"):
-        Fresh(0.1).next_training_set(_history(KINDS["numbers"], 1), _rng())
+    assert _next(Fresh(0.1), _history(KINDS["numbers"], 4, fresh=99)).num_rows == 200
+    with pytest.raises(InputError, match="generation 5 needs 20 and finds 19 of 99 unused"):
+        _next(Fresh(0.1), _history(KINDS["numbers"], 5, fresh=99))
+    with pytest.raises(InputError, match="finds 0 of 0 unused"):
+        _next(Fresh(0.1), _history(KINDS["numbers"], 1))
 
 
 def test_reserve_draws_from_the_same_human_documents_again(kind) -> None:
     history = _history(kind, 1)
-    draws = [
-        {key for key in _ids(Reserve(0.3).next_training_set(history, _rng(seed))) if key[0] == "h"} for seed in range(3)
-    ]
+    draws = [{key for key in _ids(_next(Reserve(0.3), history, seed)) if key[0] == "h"} for seed in range(3)]
     assert draws[0] & draws[1] & draws[2]  # 0.3^3 of 200, that is 5, are in all three on average
     assert draws[0] != draws[1]
 
 
+def test_a_reserve_by_chance_takes_the_place_of_newest_items_one_by_one(kind) -> None:
+    # 200 rows or a few more, each exchanged with probability 0.3: 60 to 62, sd 6.6; within six standard deviations.
+    history = _history(kind, 1)
+    for seed in range(3):
+        ids = _ids(_next(Reserve(0.3, by_chance=True), history, seed))
+        assert 200 <= len(ids) <= 205
+        assert 20 < sum(key[0] == "h" for key in ids) < 101
+
+
 def test_filtered_hands_the_newest_output_and_the_size_wanted_to_its_signal(kind) -> None:
     history = _history(kind, 2, oversample=4)
-    asked: list[tuple[pa.Table, int]] = []
+    asked: list[tuple[Documents, int]] = []
 
-    def keep_first(candidates: pa.Table, wanted: int, rng: np.random.Generator) -> pa.Table:
+    def keep_first(candidates: Documents, wanted: int, rng: np.random.Generator) -> Documents:
         asked.append((candidates, wanted))
-        return candidates.slice(0, 5)
+        return Documents(candidates.table.slice(0, 5), candidates.size)
 
     regime = Filtered(keep_first)
     assert regime.oversample == 4
-    assert _ids(regime.next_training_set(history, _rng())) == _ids(history.generated[-1])[:5]
-    assert asked[0][0].equals(history.generated[-1])
-    assert asked[0][1] == history.budget == _size(history, history.human)
+    assert _ids(_next(regime, history)) == _ids(history.newest.table)[:5]
+    assert asked[0][0].table.equals(history.newest.table)
+    assert asked[0][1] == history.budget == _size(history, history.human.table)
 
 
-@pytest.mark.parametrize("regime", [Subsample(), Fresh(0.3), Reserve(0.3)], ids=lambda regime: type(regime).__name__)
+def test_filtered_on_another_regime_filters_the_newest_output_only(kind) -> None:
+    history = _history(kind, 2, oversample=4)
+
+    def keep_first(candidates: Documents, wanted: int, rng: np.random.Generator) -> Documents:
+        return Documents(candidates.table.slice(0, 5), candidates.size)
+
+    ids = _ids(_next(Filtered(keep_first, base=Reserve(0.5)), history))
+    assert {key for key in ids if key[0] == "g"} <= set(_ids(history.newest.table)[:5])
+    assert sum(key[0] == "h" for key in ids) > 50
+
+
+@pytest.mark.parametrize(
+    "regime",
+    [Subsample(), Fresh(0.3), Reserve(0.3), Reserve(0.3, by_chance=True)],
+    ids=["Subsample", "Fresh", "Reserve", "Reserve-by-chance"],
+)
 def test_the_same_generator_state_gives_the_same_set(kind, regime: Regime) -> None:
     history = _history(kind, 2, fresh=400)
-    first, again, other = (regime.next_training_set(history, _rng(seed)) for seed in (0, 0, 1))
+    first, again, other = (_next(regime, history, seed) for seed in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
 
@@ -186,3 +215,55 @@ def test_drawing_stops_at_the_document_that_reaches_the_size(kind) -> None:
     assert draw(table, total + 1, size, _rng()).num_rows == 50  # all there is
     assert draw(table, 0, size, _rng()).num_rows == draw(table, -3, size, _rng()).num_rows == 0
     assert draw(table.slice(0, 0), 10, size, _rng()).num_rows == 0
+
+
+# Many replicates at once: the same regimes on points and on counts.
+
+
+def _batch(make: Callable[[np.ndarray], Points | Counts]) -> History:
+    """Three replicates of 10 human items (types 0 to 4), 10 newest (5 to 9) and fresh ones (type 10)."""
+    human, newest, fresh = (np.tile(np.arange(low, low + 5).repeat(2), (3, 1)) for low in (0, 5, 10))
+    return History(
+        make(human), make(human), lambda items: make(fresh[:, :items]), make(newest), make(np.hstack([human, newest]))
+    )
+
+
+def _points(values: np.ndarray) -> Points:
+    return Points(values)
+
+
+def _counts(values: np.ndarray) -> Counts:
+    return Counts(np.stack([np.bincount(row, minlength=15) for row in values]))
+
+
+def _types(samples: Points | Counts) -> np.ndarray:
+    return samples.counts if isinstance(samples, Counts) else _counts(samples.values).counts
+
+
+@pytest.mark.parametrize("make", [_points, _counts])
+def test_batches_take_the_parts_a_regime_names(make) -> None:
+    history = _batch(make)
+    everything = _types(next_training_set(Accumulate(), history, _rng()))
+    assert (everything[:, :10] == 2).all()
+    drawn = _types(next_training_set(Subsample(), history, _rng()))
+    assert (drawn.sum(axis=1) == 10).all()
+    assert (drawn <= everything).all()
+    assert len({tuple(row) for row in drawn}) == 3  # each replicate draws for itself
+    fresh = _types(next_training_set(Fresh(0.2), history, _rng()))
+    assert (fresh[:, 10] == 2).all()
+    assert (fresh[:, 5:10].sum(axis=1) == 8).all()
+    blended = _types(next_training_set(Reserve(0.5, by_chance=True), history, _rng()))
+    assert (blended.sum(axis=1) == 10).all()
+    assert blended[:, :5].any()
+    assert (blended[:, 10:] == 0).all()
+
+
+def test_golden_weighs_the_parts_and_counts_its_weight_by_the_ratio() -> None:
+    # He et al. 2025: (sqrt(5) - 1) / 2 for one human item per machine item; 1/2 for half, sqrt(3) - 1 for two.
+    assert Golden(1.0).human_weight == pytest.approx(0.6180339887)
+    assert Golden(0.5).human_weight == pytest.approx(0.5)
+    assert Golden(2.0).human_weight == pytest.approx(3**0.5 - 1)
+    training = next_training_set(Golden(1.0), _batch(_points), _rng())
+    assert training.weights is not None
+    assert training.weights[:10].sum() == pytest.approx(0.6180339887)
+    assert training.weights.sum() == pytest.approx(1.0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from report_example import CARDS, GENERATIONS, LOSSES, RESULT, STREAM, card, generations, rounds
 
 from headwater.loop.comparison import StreamRecord
-from headwater.report import charts
+from headwater.report import charts, drawing
 from headwater.schema import Reason, Verdict
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -84,7 +84,7 @@ def test_labels_at_the_line_ends_do_not_overlap(chart):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5), st.floats(0.01, 0.2))
 def test_spread_keeps_order_distance_and_bounds(wanted, gap):
     wanted = sorted(wanted)
-    places = charts._spread(wanted, gap, (0.0, 1.0))
+    places = drawing.spread(wanted, gap, (0.0, 1.0))
     assert all(b - a >= gap - 1e-9 for a, b in pairwise(places))
     assert places[0] >= -1e-9
     assert places[-1] <= 1 + 1e-9

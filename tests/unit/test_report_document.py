@@ -10,7 +10,7 @@ from headwater.gate import Part, SplitRow
 from headwater.loop.comparison import StreamRecord
 from headwater.loop.result import CorpusFacts, ReadFacts
 from headwater.loop.world import SampleText
-from headwater.report import REFERENCES, charts, render_gate_report, render_report
+from headwater.report import REFERENCES, Topic, drawing, render_gate_report, render_report
 from headwater.schema import Reason, Stage, Verdict
 
 BARE = replace(RESULT, generations=(), stream=(), rounds=())
@@ -95,13 +95,13 @@ def test_tables_and_charts_can_be_heard(page):
     tags = [tag for tag, _ in page.elements]
     assert tags.count("caption") == tags.count("table") > 8
     assert all(header.get("scope") in {"row", "col"} for header in page.all("th"))
-    assert len(page.all("svg")) == 6
+    assert len(page.all("svg")) == 7
     assert all(svg["role"] == "img" and svg["aria-labelledby"] for svg in page.all("svg"))
 
 
 def test_every_section_is_there_in_order(page):
     wanted = [
-        "warnings", "loops", "samples", "stream", "recipes", "parents", "feedback", "panels", "guarantee", "method",
+        "warnings", "loops", "inbreeding", "samples", "stream", "recipes", "parents", "feedback", "panels", "guarantee", "method",
         "facts", "references",
     ]  # fmt: skip
     assert [attributes["id"] for attributes in page.all("h2")] == wanted
@@ -121,6 +121,7 @@ def test_the_numbers_of_the_result_are_on_the_page(page):
         "design effect is 1.23", "at most 5%", "its 4 gates share", "±0.51 nats",
         "2 rows could not be used", "1.3 trainings", "scipy", "1.17.1",
         "It was rejected 3 times.",
+        "selection or truncation",  # the filtered loop lost more diversity than chance takes
     ):  # fmt: skip
         assert text in words, text
 
@@ -246,7 +247,7 @@ def test_a_usual_number_of_recipes_is_shown_in_full():
 
 
 EMPTY = {
-    "generations": (), "samples": (), "stream": (), "cards": (), "cards_without_parents": (), "rounds": (),
+    "generations": (), "inbreeding": (), "samples": (), "stream": (), "cards": (), "cards_without_parents": (), "rounds": (),
     "warnings": (), "versions": {}, "split": (), "settings": "", "seconds": 0.0, "created": "",
 }  # fmt: skip
 
@@ -329,7 +330,7 @@ def test_charts_take_their_colours_from_the_page(html):
     drawn = "".join(re.findall(r"<svg.*?</svg>", html, re.DOTALL))
     assert not re.findall(r'="(#[0-9a-f]{6})"', drawn)
     assert "var(--blue)" in drawn
-    for role, (light, dark) in charts.PALETTE.items():
+    for role, (light, dark) in drawing.PALETTE.items():
         assert f"--{role}: {light};" in html
         assert f"--{role}: {dark};" in html
 
@@ -348,7 +349,7 @@ def contrast(one, other):
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
 def test_text_and_lines_stand_out_from_the_page(theme):
-    colours = {role: pair[theme] for role, pair in charts.PALETTE.items()}
+    colours = {role: pair[theme] for role, pair in drawing.PALETTE.items()}
     for role in ("ink", "muted", "orange", "purple", "blue", "green"):
         assert contrast(colours[role], colours["paper"]) >= 4.5, role
 
@@ -378,4 +379,5 @@ def test_a_gate_that_admits_nothing_says_so():
 
 
 def test_all_references_of_a_run_are_listed(html):
-    assert html.count("Here: ") == len(REFERENCES)
+    shown = sum(one.topic is not Topic.LAB for one in REFERENCES)
+    assert html.count("Here: ") == shown + 1  # and where the inbreeding coefficient comes from

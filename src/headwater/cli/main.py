@@ -6,7 +6,6 @@ limit was broken (only with ``--check``), 2 the command could not do its work, 1
 
 import logging
 import os
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headwater import __version__
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, carry_out
+from headwater.cli.lab import exit_with_checks, lab_app, print_result
+from headwater.cli.lineage import lineage_app
 from headwater.errors import ConfigError, HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.config import Settings
+    from headwater.lab import LabResult
     from headwater.loop.result import RunResult
     from headwater.loop.stream_gate import GateResult
-    from headwater.store import RunFolder
 
 app = typer.Typer(
     name="headwater",
@@ -31,12 +33,9 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and resume runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.add_typer(lab_app, name="lab")
+app.add_typer(lineage_app, name="lineage")
 
-ProjectFolder = Annotated[
-    Path, typer.Option("--project", "-C", envvar="HEADWATER_PROJECT", help="Project folder.", show_default="here")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
 Group = Annotated[str | None, typer.Option(help="Column naming the unit of independence of human documents.")]
@@ -299,36 +298,18 @@ def warm() -> None:
 
 
 def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool) -> None:
-    from headwater.cli.progress import progress_on
-
-    begun: list[str] = []
-
-    def started(folder: "RunFolder") -> None:
-        begun.append(folder.id)
-        if not quiet:
-            print(
-                f"Run {folder.id}. If it is stopped, go on with: {_resume_command(place, folder.id)}", file=sys.stderr
-            )
-
-    try:
-        with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
-            result = job(progress, started)
-    except KeyboardInterrupt:
-        if begun:
-            print(f"Interrupted. Go on with: {_resume_command(place, begun[0])}", file=sys.stderr)
-        raise typer.Exit(130) from None
+    result = carry_out(place, job, quiet=quiet)
     _print_run(place, result, as_json=as_json)
     _exit_with_findings(result, check=check)
 
 
-def _resume_command(place: Any, run: str) -> str:
-    where = [] if place.folder == Path() else ["--project", str(place.folder)]
-    return shlex.join(["headwater", "runs", "resume", run, *where])
-
-
 def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
     from headwater.cli.output import print_json, run_json, run_summary
+    from headwater.lab import LabResult
 
+    if isinstance(result, LabResult):
+        print_result(place, result, as_json=as_json)
+        return
     report = str(place.report(result.run))
     if as_json:
         print_json(run_json(result, report))
@@ -339,7 +320,12 @@ def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
 _BAD_ROWS = 0.01  # more than this share of unusable rows is a finding
 
 
-def _exit_with_findings(result: "RunResult | GateResult", *, check: bool) -> None:
+def _exit_with_findings(result: "RunResult | GateResult | LabResult", *, check: bool) -> None:
+    from headwater.lab import LabResult
+
+    if isinstance(result, LabResult):
+        exit_with_checks(result, check=check)
+        return
     rejected = any(card.verdict.value == "rejected" for card in result.cards)
     reading = result.reading
     if check and (rejected or reading.bad > _BAD_ROWS * (reading.read + reading.bad)):

@@ -1,14 +1,21 @@
 """What goes to standard output: one JSON document, or a summary for people."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from headwater.gate import Card
+from headwater.lab import LabResult
+from headwater.lab.result import ArmVerdicts
+from headwater.lineage import Graph, Inbreeding, Plan
 from headwater.loop.result import ReadFacts, RunResult
+from headwater.measure import Verdict
 from headwater.schema import SCHEMA_VERSION
 
 _REPORTED = ("generation", "loss_nats", "bits_per_byte", "rare_word_recall", "support", "distinct_2")
+_WIDE = 120
+"""Characters of a line, where a table can be broken into parts."""
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -66,7 +73,8 @@ def run_json(result: RunResult, report: str) -> dict[str, Any]:
 def run_summary(result: RunResult, report: str) -> str:
     """Return a run in a few lines for a person."""
     human = result.of_arm("human-only")[-1]
-    lines = [f"After {human.generation} generations, loss on unseen human documents (nats per word; lower is better):"]
+    after = f"{human.generation} generation{'s' * (human.generation != 1)}"
+    lines = [f"After {after}, loss on unseen human documents (nats per word; lower is better):"]
     rows = []
     for arm in result.arms:
         last = result.of_arm(arm)[-1]
@@ -86,6 +94,138 @@ def run_summary(result: RunResult, report: str) -> str:
     return "\n".join([*lines, *remarks(result.reading, result.warnings, "rejects.jsonl beside the report")])
 
 
+def lab_json(result: LabResult, report: str) -> dict[str, Any]:
+    """Return an experiment as the JSON contract for scripts has it; what is no finite number is null."""
+    return {
+        "run": result.run,
+        "experiment": result.experiment,
+        "settings": dict(result.settings),
+        "seconds": result.seconds,
+        "checks": [
+            {
+                "name": one.name,
+                "expected": _finite(one.expected),
+                "observed": _finite(one.observed),
+                "se": _finite(one.se),
+                "z": _finite(one.z),
+                "tolerance": one.tolerance,
+                "ok": one.ok,
+            }
+            for one in result.checks
+        ],
+        "definitions": [
+            {"regime": arm.arm, "name": one.name, "verdict": str(one.verdict), "value": _finite(one.value)}
+            for arm in result.verdicts
+            for one in arm.findings
+        ],
+        "phases": [{"regime": arm.arm, "early": arm.phases.early, "late": arm.phases.late} for arm in result.verdicts],
+        "arms": [
+            {
+                "regime": arm.name,
+                "generations": arm.generations,
+                "computed_f": _finite(arm.computed_f[-1]) if arm.computed_f else None,
+                "observed_f": _finite(arm.observed_f[-1]) if arm.observed_f else None,
+                "last": {name: _finite(series.mean[-1]) for name, series in arm.series.items()},
+                "stopped": arm.stopped or None,
+            }
+            for arm in result.arms
+        ],
+        "notes": list(result.notes),
+        "report": report,
+    }
+
+
+def lab_summary(result: LabResult, report: str) -> str:
+    """Return an experiment in a few lines for a person: checks, then each definition of collapse by regime."""
+    rows = [
+        ("ok" if one.ok else "FAILED", one.name, f"{one.observed:.5g}", f"expected {one.expected:.5g}", one.tolerance)
+        for one in result.checks
+    ]
+    lines = [result.title, "", "Checks:", *_aligned(rows)] if rows else [result.title]
+    if result.verdicts:
+        lines += ["", "Definitions of collapse:", *_definitions(result.verdicts)]
+    lines += ["", *(f"Note: {note}" for note in result.notes), f"Report: {report}"]
+    return "\n".join(lines)
+
+
+def _definitions(arms: Sequence[ArmVerdicts]) -> list[str]:
+    """Return the verdicts by regime, and the definitions that no regime measures in one line."""
+    rows: list[tuple[str, ...]] = [("", *(arm.arm for arm in arms))]
+    unmeasured = []
+    for one, *others in zip(*(arm.findings for arm in arms), strict=True):
+        said = [str(finding.verdict) for finding in (one, *others)]
+        if set(said) == {Verdict.NOT_MEASURED}:
+            unmeasured.append(one.title)
+        else:
+            rows.append((one.title, *said))
+    for title, definition, begun in (
+        ("tails halved at generation", "tail_loss", [arm.phases.early for arm in arms]),
+        ("variance halved at generation", "collapsing_variance", [arm.phases.late for arm in arms]),
+    ):
+        known = [
+            any(one.name == definition and one.verdict is not Verdict.NOT_MEASURED for one in arm.findings)
+            for arm in arms
+        ]
+        if any(known):
+            cells = zip(begun, known, strict=True)
+            rows.append((title, *(str(at) if at is not None else "never" if sure else "not measured" for at, sure in cells)))
+    lines = _fitting(rows) if len(rows) > 1 else []
+    return [*lines, f"  not measured: {', '.join(unmeasured)}"] if unmeasured else lines
+
+
+def lineage_summary(graph: Graph, found: Inbreeding, most: int, unit: str) -> str:
+    """Return a family tree as a table for a person: the last ``most`` nodes, founders first; ``unit`` is counted."""
+    f = found.f
+    rows = [("", "kind", unit, "F", "human-equivalent founders", "effective size")]
+    nodes = graph.nodes
+    left_out = len(nodes) - most
+    if left_out > 0:
+        founders = [node for node in nodes if not node.parts][: most // 4]
+        nodes = (*founders, *(node for node in nodes[-(most - len(founders)) :] if node not in founders))
+        left_out = len(graph.nodes) - len(nodes)
+    for node in nodes:
+        size = found.effective_size(node.id)
+        rows.append(
+            (
+                node.id,
+                node.kind,
+                "-" if node.n is None else f"{node.n:,}",
+                f"{f[node.id]:.6g}",
+                f"{found.founders(node.id):,.6g}",
+                "-" if size is None else f"{size:,.6g}",
+            )
+        )
+    lines = _aligned(rows)
+    if left_out > 0:
+        lines.append(f"  ... and {left_out} more; --json has all of them.")
+    return "\n".join(lines)
+
+
+def plan_json(
+    found: Plan, target_f: float, tail_frequency: float | None, survival: float, reserve: int | None
+) -> dict[str, Any]:
+    """Return a plan as one JSON object."""
+    needs = {
+        "bulk": found.bulk, "tail": found.tail, "reserve_bulk": found.reserve_bulk, "reserve_tail": found.reserve_tail,
+    }  # fmt: skip
+    return {
+        "target_f": target_f,
+        "tail_frequency": tail_frequency,
+        "survival": survival,
+        "items": found.n,
+        "reserve": reserve,
+        "short_form": found.short,
+        **{
+            name: None if need is None else {"items": need.items, "reached": _finite(need.reached), "note": need.note}
+            for name, need in needs.items()
+        },
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def remarks(reading: ReadFacts, warnings: Sequence[str], rejects: str) -> list[str]:
     """Return what must be said below a result: rows set aside, and warnings."""
     lines = []
@@ -103,6 +243,17 @@ def recipes_summary(cards: Sequence[Card]) -> list[str]:
         "Recipes:",
         *_aligned([(card.recipe, card.verdict.value, card.reason.value, card.sentence) for card in cards]),
     ]
+
+
+def _fitting(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return a table in parts that fit a terminal: each has the first column and as many of the others as there is room."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    parts: list[list[int]] = [[]]
+    for i, width in enumerate(widths[1:], start=1):
+        if parts[-1] and sum(2 + widths[j] for j in (0, *parts[-1])) + 2 + width > _WIDE:
+            parts.append([])
+        parts[-1].append(i)
+    return [line for part in parts for line in _aligned([tuple(row[i] for i in (0, *part)) for row in rows])]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -86,7 +86,7 @@ class GateState:
 class Gate:
     """A gate over one human base and one set of panels."""
 
-    learner: Learner
+    learner: Learner[pa.Table]
     human: pa.Table
     """Human training documents with the column ``tokens``."""
     steering: ScoringPanel | None

@@ -1,7 +1,8 @@
 """Lineage events of a run: which model was trained on what, and which data set was sampled from which model."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ import pyarrow as pa
 from headwater.gate import token_counts
 from headwater.gate.grouping import rows_by_recipe
 from headwater.generate import OWN_MODEL
-from headwater.lineage import data_set_made, data_set_sampled, model_trained
+from headwater.lineage import Graph, data_set_made, data_set_sampled, inbreeding, model_trained
+from headwater.loop.result import InbreedingRecord
+from headwater.loop.world import GenerationRecord
 from headwater.schema import LINEAGE
 
 Rows = list[dict[str, Any]]
@@ -150,6 +153,33 @@ class Ancestry:
 
     def _node(self, *parts: object) -> str:
         return "/".join(map(str, (self.run, *parts)))
+
+
+def inbreeding_records(
+    events: pa.Table, run: str, generations: Sequence[GenerationRecord]
+) -> tuple[InbreedingRecord, ...]:
+    """Return the computed and the observed inbreeding coefficient of every generation of every arm.
+
+    The human training text stands for the human source: what generation 0 of the loop that trains on human text alone
+    was trained on has an observed F of 0.
+
+    Args:
+        events: lineage events of the run.
+        run: its id.
+        generations: what was measured.
+    """
+    tree = Graph.from_events(events, "tokens", run)
+    human = next((one.heterozygosity for one in generations if one.generation == 0), math.nan)
+    records = []
+    for arm in dict.fromkeys(one.arm for one in generations):
+        own = [one for one in generations if one.arm == arm]
+        names = [f"{run}/{arm}/{one.generation}/model" for one in own]
+        f = inbreeding(tree.restricted(names)).f  # one arm at a time: memory grows with the square of the nodes
+        records += [
+            InbreedingRecord(arm, one.generation, f[name], 1 - one.heterozygosity / human)
+            for one, name in zip(own, names, strict=True)
+        ]
+    return tuple(records)
 
 
 def _tokens(table: pa.Table) -> int:

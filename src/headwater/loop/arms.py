@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from headwater.gate import Checked, Gate, GateState, HardChecks, LowestPerplexity, token_counts
 from headwater.generate import own_output
+from headwater.loop.documents import Documents
 from headwater.loop.feedback import budgets, moving_average
 from headwater.loop.regimes import Filtered, History, HumanOnly, Regime, Replace
+from headwater.loop.regimes import next_training_set as mixed
 from headwater.loop.world import World
 from headwater.models import NgramModel
 
@@ -27,10 +29,11 @@ def regime_of(arm: str, world: World) -> Regime | None:
         return Replace()
     if arm == "filtered":
         selection = LowestPerplexity(world.learner)
-        return Filtered(
-            lambda candidates, size, rng: selection.choose(candidates, world.train, size, rng),
-            world.settings.loop.candidates,
-        )
+
+        def choose(candidates: Documents, size: int, rng: np.random.Generator) -> Documents:
+            return Documents(selection.choose(candidates.table, world.train, size, rng), token_counts)
+
+        return Filtered(choose, world.settings.loop.candidates)
     return None
 
 
@@ -39,10 +42,8 @@ def generator_of(world: World, arm: str, generation: int) -> np.random.Generator
     return np.random.default_rng([world.settings.seed, zlib.crc32(arm.encode()), generation])
 
 
-def next_training_set(
-    world: World, regime: Regime, arm: str, generation: int, model: NgramModel, earlier: list[pa.Table]
-) -> tuple[pa.Table, pa.Table]:
-    """Return what the model of the generation before wrote, and the training set of this generation.
+def next_training_set(world: World, regime: Regime, arm: str, generation: int, model: NgramModel) -> pa.Table:
+    """Return the training set of a generation.
 
     Args:
         world: shared ground.
@@ -50,7 +51,6 @@ def next_training_set(
         arm: name of the arm.
         generation: generation to be trained, from 1.
         model: model of the generation before.
-        earlier: output of earlier generations, oldest first.
     """
     rng = generator_of(world, arm, generation)
     if regime.oversample:
@@ -59,8 +59,9 @@ def next_training_set(
         output = world.encode(own_output(model, wanted, rng, name=name, generation=generation))
     else:
         output = world.train.slice(0, 0)
-    history = History(world.train, world.train.slice(0, 0), (*earlier, output), token_counts)
-    return output, regime.next_training_set(history, rng)
+    human = Documents(world.train, token_counts)
+    history = History(human, human, lambda items: human.draw(0, rng), Documents(output, token_counts))
+    return mixed(regime, history, rng).table
 
 
 @dataclass(frozen=True)

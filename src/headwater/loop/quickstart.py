@@ -19,7 +19,7 @@ from headwater.generate import (
     paraphrased_leak,
     shuffle,
 )
-from headwater.loop.regimes import draw
+from headwater.loop.documents import draw
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT
 

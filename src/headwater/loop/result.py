@@ -82,6 +82,18 @@ class RoundRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class InbreedingRecord:
+    """Inbreeding of one generation of one arm: the share of diversity that was lost, computed and observed."""
+
+    arm: str
+    generation: int
+    computed: float
+    """F of the generation's model from the family tree alone, counted in tokens."""
+    observed: float
+    """Lost share of the chance that two words of the training set differ, against the human training text."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """Everything a run found out."""
 
@@ -111,6 +123,8 @@ class RunResult:
     """The resolved settings as TOML."""
     versions: Mapping[str, str]
     """Versions of Headwater, Python and the packages that computed the result."""
+    inbreeding: tuple[InbreedingRecord, ...] = ()
+    """By arm and generation; empty in results of versions that did not compute it."""
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from headwater.gate import (
     cards,
     verdict_rows,
 )
-from headwater.loop.ancestry import Ancestry
+from headwater.loop.ancestry import Ancestry, inbreeding_records
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
 from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream, split_human
@@ -119,8 +119,9 @@ class _Run:
         judged = self._judge(world, checked, also, gates)
         self._example(world, stream.table)
         self._tell("writing down verdicts and documents")
-        self._keep(world, stream.table, generations)
-        return self._result(world, human, stream, split_warnings, gates, generations, judged)
+        events = self._keep(world, stream.table, generations)
+        result = self._result(world, human, stream, split_warnings, gates, generations, judged)
+        return replace(result, inbreeding=inbreeding_records(events, self.folder.id, result.generations))
 
     def _tell(self, what: str) -> None:
         self._progress(self._done, self._total, what)
@@ -195,18 +196,16 @@ class _Run:
         if regime is None:
             return self._gated_arm(world, arm, checks, stream if arm == "gated-stream" else None, gates)
         generations: list[_Generation] = []
-        outputs: list[pa.Table] = []
         model: NgramModel | None = None
         training = world.train
         for generation in range(self.settings.loop.generations + 1):
             self._tell(f"{arm}, generation {generation}")
 
-            def produce(path: Path, generation: int = generation, outputs: list[pa.Table] = outputs) -> None:
+            def produce(path: Path, generation: int = generation) -> None:
                 nonlocal model, training
                 if generation:
                     before = model or world.learner.fit(training, np.random.default_rng(0))
-                    output, training = next_training_set(world, regime, arm, generation, before, outputs)
-                    write_parquet(path / "output.parquet", output)
+                    training = next_training_set(world, regime, arm, generation, before)
                     write_parquet(path / "training.parquet", training)
                 model = world.learner.fit(training, np.random.default_rng(0))
                 events = self._ancestry.of_regime(arm, generation, training)
@@ -221,8 +220,6 @@ class _Run:
             if model is before_step:  # the step was complete already
                 model = None
                 training = load_table(path / "training.parquet") if generation else world.train
-            if generation:
-                outputs = [*outputs, load_table(path / "output.parquet")]
             generations.append(load(path / "generation.json", _Generation))
         return generations
 
@@ -337,8 +334,12 @@ class _Run:
 
         self._step("example", produce)
 
-    def _keep(self, world: World, stream: pa.Table, generations: list[_Generation]) -> None:
-        """Write documents, verdicts and lineage into the project's tables; repeating it changes nothing."""
+    def _keep(self, world: World, stream: pa.Table, generations: list[_Generation]) -> pa.Table:
+        """Write documents, verdicts and lineage into the project's tables; repeating it changes nothing.
+
+        Returns:
+            The events of the family tree.
+        """
         store, run = self.folder.store, self.folder.id
         steps = self.folder.path / "steps"
         human = pa.concat_tables([world.split[part].select(DOCUMENT.names) for part in Part])
@@ -373,6 +374,7 @@ class _Run:
         self._export(steps)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
+        return events
 
     def _export(self, steps: Path) -> None:
         """Write the documents the run admitted, sorted by id: those of the loop with the stream where there is one."""

@@ -1,5 +1,6 @@
 """Everything the arms of a run share: human parts, learner, panels, and how a model is measured."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from headwater.config import Settings
 from headwater.decide import Rule, clip_bound, design_effect
 from headwater.gate import Certifier, Gate, HardChecks, Part, ScoringPanel, Split, token_counts
+from headwater.lineage import heterozygosity
 from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
 from headwater.models import Losses, NgramLearner, NgramModel
 from headwater.text import END, Vocabulary, encode_table, token_arrays
@@ -38,6 +40,8 @@ class GenerationRecord:
     training_tokens: int
     machine_share: float
     """Share of the training tokens that are machine-made."""
+    heterozygosity: float = math.nan
+    """Chance that two words of the training set differ; NaN in results of versions that did not measure it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,7 @@ class World:
             distinct_2=distinct_n(tokens, offsets, 2),
             training_tokens=int(counts.sum()),
             machine_share=float(counts[machine].sum() / max(int(counts.sum()), 1)),
+            heterozygosity=heterozygosity(np.bincount(tokens, minlength=size)[END + 1 :]),
         )
 
     def continue_prompts(self, arm: str, generation: int, model: NgramModel, words: int = 40) -> Sequence[SampleText]:

@@ -1,16 +1,51 @@
 """Models that are fitted, sampled and scored through one interface."""
 
-from headwater.models.categorical import CategoricalLearner, CategoricalModel
+from headwater.models.categorical import CategoricalLearner, CategoricalModel, CategoricalSource
+from headwater.models.chain import ChainLearner, ChainModel, Text
+from headwater.models.gaussian import GaussianLearner, GaussianModel, GaussianSource, Moments
+from headwater.models.kde import KernelLearner, KernelModel, PointSource
 from headwater.models.learner import Learner, Losses, Model
-from headwater.models.ngram import NgramLearner, NgramModel, warm
+from headwater.models.mixture import HumanReference, MixtureLearner, MixtureModel
+from headwater.models.ngram import NgramLearner, NgramModel
+from headwater.models.regression import Design, RegressionLearner, RegressionModel, RegressionSource
+from headwater.models.samples import Counts, Points, Samples
+from headwater.models.transformer import TransformerLearner, TransformerModel, TransformerSettings
+from headwater.models.vae import VaeLearner, VaeModel
+from headwater.models.warming import warm
 
 __all__ = [
     "CategoricalLearner",
     "CategoricalModel",
+    "CategoricalSource",
+    "ChainLearner",
+    "ChainModel",
+    "Counts",
+    "Design",
+    "GaussianLearner",
+    "GaussianModel",
+    "GaussianSource",
+    "HumanReference",
+    "KernelLearner",
+    "KernelModel",
     "Learner",
     "Losses",
+    "MixtureLearner",
+    "MixtureModel",
     "Model",
+    "Moments",
     "NgramLearner",
     "NgramModel",
+    "PointSource",
+    "Points",
+    "RegressionLearner",
+    "RegressionModel",
+    "RegressionSource",
+    "Samples",
+    "Text",
+    "TransformerLearner",
+    "TransformerModel",
+    "TransformerSettings",
+    "VaeLearner",
+    "VaeModel",
     "warm",
 ]

@@ -1,16 +1,24 @@
-"""The one interface of everything that fits, samples and scores."""
+"""The one interface of everything that fits, samples and scores.
+
+``S`` is whatever the learner is fitted to: an Arrow table of documents or rows, or the data sets of many replicates at
+once (:mod:`headwater.models.samples`).
+"""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Cross-entropy of a model on documents, one entry per document in the order given."""
+    """Cross-entropy of a model on documents, one entry per document in the order given.
+
+    The models of many replicates add an axis for the replicates in front.
+    """
 
     nats: NDArray[np.float64]
     """Total negative natural-log probability of each document."""
@@ -28,21 +36,21 @@ class Losses:
         return float(self.nats.sum() / max(int(self.tokens.sum()), 1))
 
 
-class Model(Protocol):
+class Model(Protocol[S]):
     """A fitted model."""
 
-    def sample(self, n: int, rng: np.random.Generator) -> pa.Table:
-        """Return ``n`` new documents or rows drawn from the model."""
+    def sample(self, n: int, rng: np.random.Generator) -> S:
+        """Return ``n`` new documents or rows drawn from the model, of every replicate where there are several."""
         ...
 
-    def loss(self, samples: pa.Table) -> Losses:
+    def loss(self, samples: S) -> Losses:
         """Return the loss on each document or row."""
         ...
 
 
-class Learner(Protocol):
+class Learner(Protocol[S]):
     """Something that can be fitted to samples."""
 
-    def fit(self, samples: pa.Table, rng: np.random.Generator) -> Model:
+    def fit(self, samples: S, rng: np.random.Generator) -> Model[S]:
         """Return a model fitted to the samples; the same samples and generator state give the same model."""
         ...

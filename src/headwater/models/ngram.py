@@ -29,7 +29,6 @@ from headwater.errors import ConfigError, InputError, NotEnoughData
 from headwater.models.learner import Losses
 from headwater.schema import Origin, documents
 from headwater.text import END, Vocabulary, token_arrays, token_columns
-from headwater.text import warm as warm_text
 
 _MAX_ORDER = 5
 _ROOT = 0
@@ -514,13 +513,3 @@ def _generate(rng, out, lengths, n_tokens, max_tokens, trie):  # type: ignore[no
         lengths[document] = at - begin
         document += 1
     return document, at
-
-
-def warm() -> None:
-    """Compile and cache every kernel of text and models by running it on a tiny text (seconds the first time)."""
-    warm_text()
-    texts = ["a b a", "b"]
-    rng = np.random.default_rng(0)
-    model = NgramLearner(Vocabulary.from_texts(texts, min_count=1)).fit(documents(texts), rng)
-    model.loss(model.sample(2, rng))
-    model.log_probabilities([END + 1])

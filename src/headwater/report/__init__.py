@@ -2,6 +2,8 @@
 
 from headwater.report.bibliography import REFERENCES, Reference, Topic, bibtex, references
 from headwater.report.document import render_gate_report, render_report
+from headwater.report.family_tree import render_lineage_report
+from headwater.report.lab import render_lab_report
 from headwater.report.verdict import gate_verdict, run_verdict
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "gate_verdict",
     "references",
     "render_gate_report",
+    "render_lab_report",
+    "render_lineage_report",
     "render_report",
     "run_verdict",
 ]

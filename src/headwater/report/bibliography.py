@@ -16,6 +16,7 @@ class Topic(StrEnum):
     SELECTION = "selection"
     CHECKS = "checks"
     MEASURES = "measures"
+    LAB = "lab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Reference:
     """BibTeX entry type."""
     doi: str = ""
     arxiv: str = ""
+    also: str = ""
+    """A second key it goes by: the year of the preprint or of the proceedings, whichever ``key`` does not have."""
 
     @property
     def link(self) -> str:
@@ -78,6 +81,13 @@ def references(topics: Iterable[Topic]) -> list[Reference]:
     """Return the references of some topics, in the order of ``REFERENCES``."""
     wanted = set(topics)
     return [reference for reference in REFERENCES if reference.topic in wanted]
+
+
+def cited(keys: Iterable[str]) -> tuple[list[Reference], list[str]]:
+    """Return the references of some keys, in the order of ``REFERENCES``, and the keys that nothing is known by."""
+    wanted = set(keys)
+    known = {key for entry in REFERENCES for key in (entry.key, entry.also)}
+    return [entry for entry in REFERENCES if wanted & {entry.key, entry.also} - {""}], sorted(wanted - known)
 
 
 def bibtex(entries: Iterable[Reference]) -> str:
@@ -201,7 +211,7 @@ REFERENCES: tuple[Reference, ...] = (
         "AI models collapse when trained on recursively generated data",
         2024,
         "Nature 631, 755–759",
-        "model collapse, which the ungated loop shows",
+        "model collapse: what a model forgets that is trained on its own output",
         doi="10.1038/s41586-024-07566-y",
     ),
     Reference(
@@ -223,6 +233,7 @@ REFERENCES: tuple[Reference, ...] = (
         "loops that consume their own output; choosing the likeliest samples costs diversity",
         kind="misc",
         arxiv="2307.01850",
+        also="alemohammad2024",
     ),
     Reference(
         "gerstgrasser2024",
@@ -245,6 +256,7 @@ REFERENCES: tuple[Reference, ...] = (
         "how soon a word is forgotten, given how often it occurred",
         kind="inproceedings",
         arxiv="2412.17646",
+        also="suresh2024",
     ),
     Reference(
         "ferbach2024",
@@ -267,6 +279,7 @@ REFERENCES: tuple[Reference, ...] = (
         "machine-made data can help where something outside the generator verifies it",
         kind="misc",
         arxiv="2406.07515",
+        also="feng2025",
     ),
     Reference(
         "maini2024",
@@ -322,5 +335,201 @@ REFERENCES: tuple[Reference, ...] = (
         "distinct-n",
         kind="inproceedings",
         arxiv="1510.03055",
+    ),
+    Reference(
+        "wright1931",
+        Topic.LAB,
+        ("Wright, Sewall",),
+        "Evolution in Mendelian populations",
+        1931,
+        "Genetics 16(2), 97–159",
+        "the inbreeding coefficient, and how it grows in a population of finite size",
+        doi="10.1093/genetics/16.2.97",
+    ),
+    Reference(
+        "schaeffer2025",
+        Topic.LAB,
+        ("Schaeffer, Rylan", "Kazdan, Joshua", "Arulandu, Alvan Caleb", "Koyejo, Sanmi"),
+        "Position: Model collapse does not mean what you think",
+        2025,
+        "arXiv preprint",
+        "the eight definitions of model collapse that are judged one by one",
+        kind="misc",
+        arxiv="2503.03150",
+    ),
+    Reference(
+        "seddik2024",
+        Topic.LAB,
+        ("Seddik, Mohamed El Amine", "Chen, Suei-Wen", "Hayou, Soufiane", "Youssef, Pierre", "Debbah, Merouane"),
+        "How bad is training on synthetic data? A statistical analysis of language model collapse",
+        2024,
+        "arXiv preprint",
+        "the chain of a model that is retrained on nothing but its own words",
+        kind="misc",
+        arxiv="2404.05090",
+    ),
+    Reference(
+        "kazdan2024",
+        Topic.LAB,
+        (
+            "Kazdan, Joshua",
+            "Schaeffer, Rylan",
+            "Dey, Apratim",
+            "Gerstgrasser, Matthias",
+            "Rafailov, Rafael",
+            "Donoho, David L.",
+            "Koyejo, Sanmi",
+        ),
+        "Collapse or thrive? Perils and promises of synthetic data in a self-generating world",
+        2024,
+        "arXiv preprint; Proceedings of ICML 2025, PMLR 267",
+        "replacing, accumulating and subsampling data side by side",
+        kind="misc",
+        arxiv="2410.16713",
+        also="kazdan2025",
+    ),
+    Reference(
+        "dey2024",
+        Topic.LAB,
+        ("Dey, Apratim", "Donoho, David"),
+        "Universality of the π²/6 pathway in avoiding model collapse",
+        2024,
+        "arXiv preprint",
+        "the most that keeping all data can cost, for many families of models",
+        kind="misc",
+        arxiv="2410.22812",
+    ),
+    Reference(
+        "bertrand2024",
+        Topic.LAB,
+        ("Bertrand, Quentin", "Bose, Avishek Joey", "Duplessis, Alexandre", "Jiralerspong, Marco", "Gidel, Gauthier"),
+        "On the stability of iterative retraining of generative models on their own data",
+        2024,
+        "Proceedings of ICLR",
+        "when a loop with enough human data is stable",
+        kind="inproceedings",
+        arxiv="2310.00429",
+        also="bertrand2023",
+    ),
+    Reference(
+        "dohmatob2024tails",
+        Topic.LAB,
+        ("Dohmatob, Elvis", "Feng, Yunzhen", "Yang, Pu", "Charton, François", "Kempe, Julia"),
+        "A tale of tails: Model collapse as a change of scaling laws",
+        2024,
+        "Proceedings of ICML",
+        "collapse as a floor under the scaling law",
+        kind="inproceedings",
+        arxiv="2402.07043",
+    ),
+    Reference(
+        "dohmatob2024regression",
+        Topic.LAB,
+        ("Dohmatob, Elvis", "Feng, Yunzhen", "Kempe, Julia"),
+        "Model collapse demystified: The case of regression",
+        2024,
+        "Advances in Neural Information Processing Systems 37",
+        "the error of a regression that grows with every generation",
+        kind="inproceedings",
+        arxiv="2402.07712",
+    ),
+    Reference(
+        "dohmatob2024strong",
+        Topic.LAB,
+        ("Dohmatob, Elvis", "Feng, Yunzhen", "Subramonian, Arjun", "Kempe, Julia"),
+        "Strong model collapse",
+        2024,
+        "arXiv preprint; Proceedings of ICLR 2025",
+        "a fixed share of machine-made data that stops more data from helping",
+        kind="misc",
+        arxiv="2410.04840",
+    ),
+    Reference(
+        "borji2024",
+        Topic.LAB,
+        ("Borji, Ali",),
+        "A note on Shumailov et al. (2024): 'AI models collapse when trained on recursively generated data'",
+        2024,
+        "arXiv preprint",
+        "loops of kernel density estimates, and how the distance that is measured decides",
+        kind="misc",
+        arxiv="2410.12954",
+    ),
+    Reference(
+        "he2025",
+        Topic.LAB,
+        ("He, Hengzhi", "Xu, Shirong", "Cheng, Guang"),
+        "Golden ratio weighting prevents model collapse",
+        2025,
+        "arXiv preprint; to appear in the Journal of the Royal Statistical Society, Series B",
+        "the best weight of fresh human data against the last output",
+        kind="misc",
+        arxiv="2502.18049",
+    ),
+    Reference(
+        "yi2025",
+        Topic.LAB,
+        ("Yi, Bingji", "Liu, Qiyuan", "Cheng, Yuwei", "Xu, Haifeng"),
+        "Escaping model collapse via synthetic data verification: Near-term improvements and long-term convergence",
+        2025,
+        "arXiv preprint; ICLR 2026",
+        "a verifier helps at first, then the loop converges to what the verifier knows",
+        kind="misc",
+        arxiv="2510.16657",
+    ),
+    Reference(
+        "qiao2026",
+        Topic.LAB,
+        ("Qiao, Xinbao", "Du, Xianglong", "Liu, Wei", "Zhang, Jingqi", "Mai, Peihua", "Zhang, Meng", "Pang, Yan"),
+        "When sample selection bias precipitates model collapse",
+        2026,
+        "arXiv preprint; Proceedings of ICML, PMLR 306",
+        "a verifier with a small, one-sided reference speeds collapse up",
+        kind="misc",
+        arxiv="2606.13732",
+    ),
+    Reference(
+        "vu2025",
+        Topic.LAB,
+        ("Vu, Hung Anh", "Reeves, Galen", "Wenger, Emily"),
+        "What happens when generative AI models train recursively on each others' outputs?",
+        2025,
+        "arXiv preprint",
+        "models that feed each other",
+        kind="misc",
+        arxiv="2505.21677",
+    ),
+    Reference(
+        "drayson2025",
+        Topic.LAB,
+        ("Drayson, George", "Yilmaz, Emine", "Lampos, Vasileios"),
+        "Machine-generated text detection prevents language model collapse",
+        2025,
+        "arXiv preprint; Proceedings of EMNLP 2025",
+        "the part of decoding, and of weighting by a detector, in loops of language models",
+        kind="misc",
+        arxiv="2502.15654",
+    ),
+    Reference(
+        "naeem2020",
+        Topic.LAB,
+        ("Naeem, Muhammad Ferjad", "Oh, Seong Joon", "Uh, Youngjung", "Choi, Yunjey", "Yoo, Jaejun"),
+        "Reliable fidelity and diversity metrics for generative models",
+        2020,
+        "Proceedings of ICML, PMLR 119",
+        "density and coverage",
+        kind="inproceedings",
+        arxiv="2002.09797",
+    ),
+    Reference(
+        "riis2026",
+        Topic.LAB,
+        ("Riis, Søren",),
+        "Drift and selection in LLM text ecosystems",
+        2026,
+        "arXiv preprint",
+        "drift and selection told apart in loops of n-gram models",
+        kind="misc",
+        arxiv="2604.08554",
     ),
 )

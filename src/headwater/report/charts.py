@@ -7,61 +7,39 @@ has nothing to draw.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headwater.loop.result import RunResult
 from headwater.loop.world import GenerationRecord
+from headwater.report.drawing import (
+    BASE,
+    BLUE,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PALE,
+    PAPER,
+    PURPLE,
+    Row,
+    Style,
+    data,
+    distinct,
+    extent,
+    scale,
+    spread,
+    to_svg,
+)
 from headwater.report.text import arm as arm_name
 from headwater.report.text import name, number, selection
 from headwater.schema import Verdict
 
-if TYPE_CHECKING:
-    import altair as alt
-
-PALETTE: Mapping[str, tuple[str, str]] = {
-    "ink": ("#1c2430", "#e6e9ee"),
-    "muted": ("#5b6573", "#a3adba"),
-    "grid": ("#e3e6ea", "#2c333d"),
-    "paper": ("#ffffff", "#14181d"),
-    "base": ("#c3cad3", "#566270"),
-    "pale": ("#dfe4ea", "#3c4550"),
-    "orange": ("#b85009", "#f2944f"),
-    "purple": ("#8a3b78", "#d78fc6"),
-    "blue": ("#1d5fa8", "#6fb1f2"),
-    "green": ("#00766a", "#45c8b2"),
-}
-"""House colours by role, on a light and on a dark page. Charts are drawn in the light ones."""
-
-INK, MUTED, GRID, PAPER, BASE, PALE, ORANGE, PURPLE, BLUE, GREEN = (light for light, _ in PALETTE.values())
-
-# vl-convert carries Liberation Sans and measures with it; Arial and Helvetica have the same widths, so no label is
-# clipped in a browser that has only these.
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-
-_Row = dict[str, Any]
-"""One datum of a chart."""
-
 _MOST_GENERATIONS = 50
 _MOST_RECIPES = 8
 _PLENTY = 15  # generations from which single ones are not marked any more
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a loop is drawn. The colours keep apart with any colour vision; dash and shape work without colour."""
-
-    colour: str
-    dash: tuple[int, ...]
-    shape: str
-
-    @property
-    def text(self) -> str:
-        """Return the colour of its label; the line to hold is too pale for text."""
-        return MUTED if self.colour == BASE else self.colour
 
 
 STYLES: Mapping[str, Style] = {
@@ -117,6 +95,15 @@ def distinct_2(result: RunResult) -> str:
     return _by_generation(result, DISTINCT_2, chart="distinct-2", width=190, height=150)
 
 
+def observed_inbreeding(result: RunResult) -> str:
+    """Return the chart of the share of word diversity that was lost, one line per loop."""
+    found = {(one.arm, one.generation): one.observed for one in result.inbreeding}
+    measure = Measure(
+        lambda r: found.get((r.arm, r.generation), math.nan), "Share of diversity lost", ".3~f", 4, zero=False
+    )
+    return _by_generation(result, measure, chart="inbreeding", width=700, height=220)
+
+
 def shown_generations(result: RunResult) -> tuple[int, ...]:
     """Return the generations that are drawn: all, or evenly spaced ones with the first and the last."""
     known = sorted({record.generation for record in result.generations})
@@ -128,8 +115,8 @@ def shown_generations(result: RunResult) -> tuple[int, ...]:
 
 def _by_generation(result: RunResult, measure: Measure, *, chart: str, width: int, height: int) -> str:
     generations = shown_generations(result)
-    labels = dict(zip(result.arms, _distinct([arm_name(arm) for arm in result.arms]), strict=True))
-    values: list[_Row] = [
+    labels = dict(zip(result.arms, distinct([arm_name(arm) for arm in result.arms]), strict=True))
+    values: list[Row] = [
         {"loop": labels[arm], "code": arm, "generation": record.generation, "value": measure.of(record)}
         for arm in result.arms
         for record in result.of_arm(arm)
@@ -142,7 +129,7 @@ def _by_generation(result: RunResult, measure: Measure, *, chart: str, width: in
     codes = {row["loop"]: row.pop("code") for row in values}
     styles = {loop: STYLES.get(code, _OTHER) for loop, code in codes.items()}
     last = max(generations)
-    domain = _domain([row["value"] for row in values], zero=measure.zero)
+    domain = extent([row["value"] for row in values], zero=measure.zero)
     x = alt.X(
         "generation:Q",
         title="Generation",
@@ -159,37 +146,37 @@ def _by_generation(result: RunResult, measure: Measure, *, chart: str, width: in
             **({} if height > 200 else {"minExtent": 34, "maxExtent": 34}),
         ),
     )
-    colour = alt.Color("loop:N", scale=_scale({k: s.colour for k, s in styles.items()}), legend=None)
-    dash = alt.StrokeDash("loop:N", scale=_scale({k: list(s.dash) for k, s in styles.items()}), legend=None)
-    shape = alt.Shape("loop:N", scale=_scale({k: s.shape for k, s in styles.items()}), legend=None)
+    colour = alt.Color("loop:N", scale=scale({k: s.colour for k, s in styles.items()}), legend=None)
+    dash = alt.StrokeDash("loop:N", scale=scale({k: list(s.dash) for k, s in styles.items()}), legend=None)
+    shape = alt.Shape("loop:N", scale=scale({k: s.shape for k, s in styles.items()}), legend=None)
     line = [row for row in values if codes[row["loop"]] == "human-only"]
     moving = [row for row in values if codes[row["loop"]] != "human-only"]
     ends = _end_labels(values, styles, measure, domain, height)
     layers: list[alt.Chart] = []
     if line:  # broad and beneath the others, so that a loop that stays on it is seen to
-        layers.append(alt.Chart(_data(line)).mark_line(strokeWidth=7, strokeCap="round").encode(x, y, colour))
+        layers.append(alt.Chart(data(line)).mark_line(strokeWidth=7, strokeCap="round").encode(x, y, colour))
     if moving:
-        layers.append(alt.Chart(_data(moving)).mark_line(strokeWidth=2).encode(x, y, colour, dash))
+        layers.append(alt.Chart(data(moving)).mark_line(strokeWidth=2).encode(x, y, colour, dash))
     if moving and len(generations) <= _PLENTY:
-        points = alt.Chart(_data(moving)).mark_point(filled=True, opacity=1, size=36)
+        points = alt.Chart(data(moving)).mark_point(filled=True, opacity=1, size=36)
         layers.append(points.encode(x, y, colour, shape))
-    text = alt.Chart(_data(ends)).mark_text(align="left", dx=9, fontSize=12)
+    text = alt.Chart(data(ends)).mark_text(align="left", dx=9, fontSize=12)
     layers.append(text.encode(x, y, alt.Text("label:N"), color=alt.Color("colour:N", scale=None)))
     description = f"{measure.title} by generation. " + " ".join(f"{row['label']}." for row in ends)
-    return _svg(alt.layer(*layers).properties(width=width, height=height), chart, measure.title, description)
+    return to_svg(alt.layer(*layers).properties(width=width, height=height), chart, measure.title, description)
 
 
 def _end_labels(
-    values: Sequence[_Row],
+    values: Sequence[Row],
     styles: Mapping[str, Style],
     measure: Measure,
     domain: tuple[float, float],
     height: int,
-) -> list[_Row]:
+) -> list[Row]:
     """Return a label at the end of every line, moved apart where lines end close together."""
     ends = {row["loop"]: row for row in values}  # the last generation of each loop comes last
     rows = sorted(ends.values(), key=lambda row: (row["value"], styles[row["loop"]].colour != BASE))
-    places = _spread([row["value"] for row in rows], 15 * (domain[1] - domain[0]) / height, domain)
+    places = spread([row["value"] for row in rows], 15 * (domain[1] - domain[0]) / height, domain)
     labels = [
         {"generation": row["generation"], "value": place, "label": row["loop"], "colour": styles[row["loop"]].text}
         for row, place in zip(rows, places, strict=True)
@@ -200,24 +187,6 @@ def _end_labels(
     return labels
 
 
-def _spread(wanted: Sequence[float], gap: float, domain: tuple[float, float]) -> list[float]:
-    """Return ascending positions at least ``gap`` apart, as close to the wanted ones as pooling neighbours allows.
-
-    Labels that overlap form a block, which is centred on the mean of what its members want (isotonic regression of
-    the positions less their offsets), and everything is kept within the domain where it fits.
-    """
-    blocks: list[tuple[float, int]] = []  # mean of wanted position less offset, and size
-    for i, place in enumerate(wanted):
-        mean, size = place - i * gap, 1
-        while blocks and blocks[-1][0] > mean:
-            before, many = blocks.pop()
-            mean, size = (before * many + mean * size) / (many + size), size + many
-        blocks.append((mean, size))
-    highest = domain[1] - (len(wanted) - 1) * gap
-    flat = [min(max(mean, domain[0]), max(highest, domain[0])) for mean, size in blocks for _ in range(size)]
-    return [mean + i * gap for i, mean in enumerate(flat)]
-
-
 def stream_gains(result: RunResult) -> str:
     """Return the chart of what each way of choosing gained on the stream, with two standard errors either way."""
     records = [r for r in result.stream if math.isfinite(r.gain_nats)]
@@ -225,7 +194,7 @@ def stream_gains(result: RunResult) -> str:
         return ""
     import altair as alt
 
-    rows: list[_Row] = []
+    rows: list[Row] = []
     for record in sorted(records, key=lambda r: -r.gain_nats):
         error = 2 * record.standard_error if math.isfinite(record.standard_error) else 0.0
         rows.append(
@@ -259,16 +228,16 @@ def stream_gains(result: RunResult) -> str:
     layers: list[alt.Chart] = []
     for kind, look in looks.items():
         if chosen := [r for r in rows if r["kind"] == kind]:
-            layers.append(alt.Chart(_data(chosen)).mark_bar(size=18, **look).encode(x, y))
+            layers.append(alt.Chart(data(chosen)).mark_bar(size=18, **look).encode(x, y))
             if kind == "ceiling":
-                layers.append(alt.Chart(_data(chosen)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
-    layers.append(alt.Chart(_data(rows[:1])).mark_rule(color=INK).encode(alt.X("zero:Q")))
-    errors = alt.Chart(_data(rows)).mark_rule(color=INK, strokeWidth=1.4)
+                layers.append(alt.Chart(data(chosen)).mark_rule(strokeDash=[4, 3], color=MUTED).encode(x))
+    layers.append(alt.Chart(data(rows[:1])).mark_rule(color=INK).encode(alt.X("zero:Q")))
+    errors = alt.Chart(data(rows)).mark_rule(color=INK, strokeWidth=1.4)
     layers.append(errors.encode(alt.X("low:Q"), y, alt.X2("high:Q")))
-    text = alt.Chart(_data(rows)).mark_text(align="left", dx=7, color=INK, fontSize=12)
+    text = alt.Chart(data(rows)).mark_text(align="left", dx=7, color=INK, fontSize=12)
     layers.append(text.encode(alt.X("at:Q"), y, alt.Text("label:N")))
     description = "Gain in nats per word: " + ", ".join(f"{r['arm']} {r['label']}" for r in rows) + "."
-    return _svg(
+    return to_svg(
         alt.layer(*layers).properties(width=660, height=30 * len(rows)),
         "stream",
         "Gain by way of choosing",
@@ -294,14 +263,14 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         totals[record.recipe] = totals.get(record.recipe, 0) + record.tokens
     ranked = sorted(totals, key=lambda recipe: (-totals[recipe], recipe))
     alone = ranked if len(ranked) <= _MOST_RECIPES + 1 else ranked[:_MOST_RECIPES]
-    labels = dict(zip(alone, _distinct([name(recipe) for recipe in alone]), strict=True))
+    labels = dict(zip(alone, distinct([name(recipe) for recipe in alone]), strict=True))
     together = f"{len(ranked) - len(alone)} other recipes"
-    cells: dict[tuple[str, str], _Row] = {}
+    cells: dict[tuple[str, str], Row] = {}
     for record in sorted(taken, key=lambda r: r.generation):
         cell = cells.setdefault((labels.get(record.recipe, together), spans[record.generation]), {"tokens": 0})
         cell["tokens"] += record.tokens
         cell["verdict"] = record.verdict if record.recipe in labels else _SEVERAL
-    rows: list[_Row] = [
+    rows: list[Row] = [
         {"row": row, "span": span, "ground": 0, "label": _short(cell["tokens"]), **cell}
         for (row, span), cell in cells.items()
     ]
@@ -315,11 +284,11 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
     y = alt.Y("tokens:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.35 * max(r["tokens"] for r in rows)]))
     fill = alt.Fill(
         "verdict:N",
-        scale=_scale({verdict: fill for verdict, (fill, _) in looks.items()}),
+        scale=scale({verdict: fill for verdict, (fill, _) in looks.items()}),
         legend=alt.Legend(title="Verdict after the generation", orient="top", titleOrient="left", symbolType="square"),
     )
-    stroke = alt.Stroke("verdict:N", scale=_scale({verdict: outline for verdict, (_, outline) in looks.items()}))
-    base = alt.Chart(_data(rows))
+    stroke = alt.Stroke("verdict:N", scale=scale({verdict: outline for verdict, (_, outline) in looks.items()}))
+    base = alt.Chart(data(rows))
     bars = base.mark_bar(strokeWidth=1.2).encode(x, y, fill, stroke)
     ground = base.mark_rule(color=GRID).encode(alt.Y("min(ground):Q", axis=None))
     text = base.mark_text(dy=-7, color=INK, fontSize=11).encode(x, y, alt.Text("label:N"))
@@ -337,7 +306,7 @@ def tokens_by_recipe(result: RunResult, arm: str = "gated-stream") -> str:
         )
     )
     description = "Tokens taken in all: " + ", ".join(f"{label} {totals[recipe]:,}" for recipe, label in labels.items())
-    return _svg(chart, "tokens", "Tokens taken of each recipe per generation", description + ".")
+    return to_svg(chart, "tokens", "Tokens taken of each recipe per generation", description + ".")
 
 
 _SEVERAL = "several recipes"
@@ -359,104 +328,13 @@ def _spans(generations: Sequence[int]) -> dict[int, str]:
     return {generation: f"{chunk[0]}–{chunk[-1]}" for chunk in chunks for generation in chunk}
 
 
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """Return labels of which no two are the same, however alike the names they were cut from."""
-    return [f"{label} ({n})" if (n := labels[: i + 1].count(label)) > 1 else label for i, label in enumerate(labels)]
-
-
 def _short(tokens: int) -> str:
     if tokens < 1000:
         return str(tokens)
     return f"{tokens / 1000:.1f}k" if tokens < 100_000 else f"{tokens / 1000:.0f}k"
 
 
-def _domain(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
-    """Return the ends of an axis: the values with a margin of 5%, from zero where zero is meant to be seen."""
-    low, high = min(values), max(values)
-    if zero:
-        return 0.0, (high * 1.05) or 1.0
-    margin = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-    return low - margin, high + margin
-
-
 def _ticks(generations: Sequence[int], most: int) -> list[int]:
     """Return whole generations for the axis, evenly spaced."""
     step = max(math.ceil((len(generations) - 1) / most), 1)
     return list(generations[::step])
-
-
-def _scale(looks: Mapping[str, Any]) -> "alt.Scale":
-    import altair as alt
-
-    return alt.Scale(domain=list(looks), range=list(looks.values()))
-
-
-def _data(rows: Sequence[_Row]) -> "alt.Data":
-    import altair as alt
-
-    return alt.Data(values=list(rows))
-
-
-def _svg(drawing: "alt.LayerChart | alt.FacetChart", chart: str, title: str, description: str) -> str:
-    """Return a chart as an SVG with a title and a description for readers who do not see it."""
-    import vl_convert
-
-    drawing = drawing.configure(
-        font=FONT,
-        aria=False,
-        background="transparent",
-        padding=4,
-        view={"stroke": None},
-        axis={
-            "labelColor": MUTED,
-            "labelFontSize": 11,
-            "titleColor": INK,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "gridColor": GRID,
-            "domainColor": BASE,
-            "tickColor": BASE,
-            "labelLimit": 170,
-        },
-        axisY={
-            "titleAngle": 0,
-            "titleAlign": "left",
-            "titleAnchor": "end",
-            "titleY": -12,
-            "domain": False,
-            "ticks": False,
-        },
-        axisX={"titlePadding": 8},
-        header={"labelFontSize": 12, "labelColor": INK},
-        legend={
-            "labelFontSize": 12,
-            "titleFontSize": 12,
-            "titleFontWeight": "normal",
-            "labelColor": INK,
-            "titleColor": MUTED,
-        },
-    )
-    # The specifications are fixed and the tests validate them; validating each again costs as much as drawing it.
-    svg: str = vl_convert.vegalite_to_svg(drawing.to_dict(validate=False), vl_version="6.4")
-    return _described(svg, chart, title, description)
-
-
-# What Vega writes for its own runtime, and attributes that repeat what holds anyway.
-_INVISIBLE = re.compile(r'<path class="(?:background|foreground)"[^>]*/>')
-_NEEDLESS = re.compile(
-    r' (?:aria-[a-z]+="[^"]*"|role="graphics-[^"]*"|pointer-events="none"|(?:fill-)?opacity="1"|font-family="[^"]*"'
-    r'|transform="translate\(0,0\)")|(?<=\.\d\d)\d+'
-)
-
-
-def _described(svg: str, chart: str, title: str, description: str) -> str:
-    """Return the SVG at half its size, with role, title and description, and with the font named once."""
-    size = re.search(r' width="([\d.]+)" height="([\d.]+)"', svg)
-    assert size is not None
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{chart}-title {chart}-description"'
-        f' width="{size[1]}" height="{size[2]}" viewBox="0 0 {size[1]} {size[2]}" font-family="{FONT}">'
-        f'<title id="{chart}-title">{escape(title)}</title><desc id="{chart}-description">{escape(description)}</desc>'
-    )
-    body = _INVISIBLE.sub("", svg[svg.index(">") + 1 :])
-    return head + re.sub(r"<[a-z][^>]*>", lambda tag: _NEEDLESS.sub("", tag[0]), body)

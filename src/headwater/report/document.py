@@ -1,25 +1,21 @@
 """Reports: a result becomes one self-contained HTML page that runs no script and loads nothing from elsewhere."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from headwater.gate import Card, Part
-from headwater.loop.result import RoundRecord, RunResult
+from headwater.lineage import Explanation, explain
+from headwater.loop.result import InbreedingRecord, RoundRecord, RunResult
 from headwater.loop.stream_gate import GateResult
 from headwater.loop.world import SampleText
 from headwater.report import charts, text
-from headwater.report.bibliography import Topic, bibtex, references
-from headwater.report.verdict import HELD, gate_verdict, last, line_name, line_to_hold, run_verdict
-from headwater.schema import REASON_SENTENCES, Reason, Stage, Verdict
-
-MOST_BYTES = 200_000
-"""Largest size of a page, so that it can be mailed and opens at once."""
+from headwater.report.bibliography import Topic, bibtex, cited, references
+from headwater.report.page import figure, fitting
+from headwater.report.verdict import gate_verdict, last, line_name, line_to_hold, run_verdict
+from headwater.schema import Reason, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +80,19 @@ def render_report(result: RunResult) -> str:
         line_name=line_name(result),
         ends=[record for arm in result.arms if (record := last(result, arm)) is not None],
         losses=_losses(result),
-        loss_chart=_figure(charts.loss_by_generation(result)),
+        loss_chart=figure(charts.loss_by_generation(result)),
+        inbreeding=_inbreeding(result.inbreeding),
+        inbreeding_chart=figure(charts.observed_inbreeding(result)),
         tail_charts=[
-            figure
+            drawn
             for chart in (charts.rare_word_recall, charts.support, charts.distinct_2)
-            if (figure := _figure(chart(result)))
+            if (drawn := figure(chart(result)))
         ],
         samples=_samples(result.samples),
-        stream_chart=_figure(charts.stream_gains(result)),
+        stream_chart=figure(charts.stream_gains(result)),
         stream={record.arm: record for record in result.stream},
         disagreements=_disagreements(result.cards, result.cards_without_parents),
-        tokens_chart=_figure(charts.tokens_by_recipe(result)),
+        tokens_chart=figure(charts.tokens_by_recipe(result)),
         feedback=_feedback(result),
     )
 
@@ -107,73 +105,26 @@ def render_gate_report(result: GateResult) -> str:
 
 def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
     entries = references(topics)
+    if values.get("inbreeding"):
+        entries += cited(["wright1931"])[0]
     ranked = sorted(result.cards, key=lambda card: (_ORDER[card.verdict], card.recipe))
-    page = _environment().get_template(template)
-    html = ""
-    for limits in _LIMITS:
-        html = page.render(
-            result=result,
-            limits=limits,
-            cards=ranked,
-            counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
-            split=[row for row in result.split if row.documents],
-            has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
-            entries=entries,
-            bibtex=bibtex(entries),
-            palette=charts.PALETTE,
-            **values,
-        )
-        if len(html.encode()) <= MOST_BYTES:
-            break
-    return html
+    return fitting(
+        template,
+        ({"limits": limits} for limits in _LIMITS),
+        result=result,
+        version=result.versions.get("headwater", ""),
+        cards=ranked,
+        counts={verdict: sum(card.verdict is verdict for card in ranked) for verdict in Verdict},
+        split=[row for row in result.split if row.documents],
+        has_steering=any(row.part is Part.STEERING and row.documents for row in result.split),
+        decided=_decided,
+        entries=entries,
+        bibtex=bibtex(entries),
+        **values,
+    )
 
 
 _ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("headwater.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        name=text.name,
-        printable=text.printable,
-        number=text.number,
-        signed=text.signed,
-        count=text.count,
-        percent=text.percent,
-        chance=lambda share: f"{100 * share:g}%",
-        date=text.date,
-        duration=text.duration,
-        listed=text.listed,
-        arm=text.arm,
-        selection=text.selection,
-        purpose=text.PART_PURPOSES.__getitem__,
-        reason=lambda code: REASON_SENTENCES[Reason(code)],
-    )
-    environment.globals.update(
-        plural=text.plural,
-        decided=_decided,
-        HELD=HELD,
-        Reason=Reason,
-        Verdict=Verdict,
-        Stage=Stage,
-    )
-    return environment
-
-
-def _figure(svg: str) -> Markup | None:
-    """Return a chart for the page: its colours become the page's, so that it follows a dark page."""
-    if not svg:
-        return None
-    for role, (light, _) in charts.PALETTE.items():
-        svg = svg.replace(f'="{light}"', f'="var(--{role})"')
-    return Markup(svg)  # noqa: S704  (vl-convert escapes every text it draws)
 
 
 def _decided(card: Card) -> tuple[str, str]:
@@ -196,6 +147,12 @@ def _losses(result: RunResult) -> list[tuple[int, dict[str, float]]]:
         if record.generation in by_generation:
             by_generation[record.generation][record.arm] = record.loss_nats
     return list(by_generation.items())
+
+
+def _inbreeding(records: Sequence[InbreedingRecord]) -> list[tuple[InbreedingRecord, Explanation]]:
+    """Return the last generation of every loop, and which cause the difference of its two coefficients points to."""
+    last = {one.arm: one for one in records if math.isfinite(one.observed)}
+    return [(one, explain(one.observed, one.computed)) for one in last.values()]
 
 
 def _samples(samples: Sequence[SampleText]) -> list[Samples]:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from headwater.gate import Part
@@ -73,6 +73,24 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"−{text}" if value < 0 and text.strip("0,.") else text
 
 
+def significant(value: float | None, digits: int = 3) -> str:
+    """Return a number of any size with so many significant digits, whole ones below a million in full."""
+    if value is None or not math.isfinite(value):
+        return number(value)
+    if value == 0:
+        return "0"
+    if value == round(value) and abs(value) < 1e6:
+        return number(value, 0)
+    size = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))  # after rounding, so that 0.9999 is 1.00
+    if -4 <= size < 6:
+        return number(value, max(digits - 1 - size, 0))
+    mantissa = number(value / 10.0**size if size > -300 else value * 1e300 / 10.0 ** (size + 300), digits - 1)
+    return f"{mantissa} × 10{str(size).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def signed(value: float | None, digits: int = 3) -> str:
     """Return a number with its sign, ``±0.000`` for what rounds to zero."""
     text = number(value, digits)
@@ -96,6 +114,14 @@ def percent(share: float | None, digits: int = 0) -> str:
     if 100 - least / 2 < scaled < 100:
         return f">{100 - least:g}%"
     return f"{scaled:.{digits}f}%"
+
+
+CAUSES: Mapping[str, str] = {
+    "drift": "drift",
+    "selection_or_truncation": "selection or truncation",
+    "mutation": "mutation",
+}
+"""Where a difference of observed and computed inbreeding points to, in words."""
 
 
 def plural(value: int, one: str, many: str | None = None) -> str:

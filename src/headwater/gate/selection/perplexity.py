@@ -13,7 +13,7 @@ from headwater.models.learner import Learner, Model
 class LowestPerplexity:
     """Train on the candidates that a model of the human text finds most probable."""
 
-    learner: Learner
+    learner: Learner[pa.Table]
     """Fitted to the human text to score the candidates."""
     name: str = "lowest-perplexity"
 
@@ -22,6 +22,6 @@ class LowestPerplexity:
         return lowest_loss(self.learner.fit(human, rng), candidates, n_tokens)
 
 
-def lowest_loss(model: Model, candidates: pa.Table, n_tokens: int) -> pa.Table:
+def lowest_loss(model: Model[pa.Table], candidates: pa.Table, n_tokens: int) -> pa.Table:
     """Return the candidates of lowest mean loss per token under the model until the budget is reached."""
     return take_tokens(candidates, np.argsort(model.loss(candidates).per_token, kind="stable"), n_tokens)

@@ -1,0 +1,166 @@
+"""``headwater lab``: list the experiments, run one, or run all."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, carry_out
+from headwater.errors import ConfigError, HeadwaterError, MissingExtraError
+
+if TYPE_CHECKING:
+    from headwater.lab import LabResult
+
+lab_app = typer.Typer(help="Run collapse experiments beside their closed forms.", no_args_is_help=True)
+
+
+@lab_app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the experiments."""
+    from headwater.cli.output import print_json
+    from headwater.lab import experiment, names
+
+    found = [experiment(name) for name in names()]
+    if as_json:
+        print_json({"experiments": [_described(one) for one in found]})
+        return
+    for one in found:
+        needs = f"  (needs headwater[{one.needs}])" if one.needs else ""
+        print(f"{one.name:<12}{one.title}{needs}")
+
+
+@lab_app.command(epilog="Example: headwater lab run gaussian --regime accumulate --seeds 5000 --set items=50")
+def run(
+    name: Annotated[str, typer.Argument(help="Experiment; see headwater lab list.")],
+    *,
+    seeds: Annotated[int | None, typer.Option(help="Independent replicates.")] = None,
+    generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
+    regime: Annotated[str | None, typer.Option(help="Run this regime alone.")] = None,
+    changes: Annotated[list[str] | None, typer.Option("--set", help="Another setting, key=value. Repeat it.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Every random choice follows from it.")] = None,
+    model: Annotated[str | None, typer.Option(help="The same as --set model=NAME.")] = None,
+    data: Annotated[str | None, typer.Option(help="The same as --set data=NAME.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The small form: seconds instead of minutes.")] = False,
+    run_id: Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")] = None,
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the settings and do nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a check fails.")] = False,
+) -> None:
+    """Run one experiment and write its report."""
+    from headwater.cli.output import print_json
+    from headwater.lab import experiment, settings_of
+    from headwater.project import Project
+
+    one = experiment(name)
+    given = {"seeds": seeds, "generations": generations, "regime": regime, "seed": seed, "model": model, "data": data}
+    settings = settings_of(
+        one, {**_pairs(changes or []), **{k: v for k, v in given.items() if v is not None}}, quick=quick
+    )
+    if dry_run:
+        if as_json:
+            print_json({"experiment": name, "settings": settings.model_dump(mode="json")})
+            return
+        for key, field in one.settings.model_fields.items():
+            print(f"{key} = {getattr(settings, key)}  # {field.description}")
+        return
+    place = Project(project)
+    result: LabResult = carry_out(
+        place,
+        lambda progress, started: place.lab(name, settings, progress, run_id=run_id, started=started),
+        quiet=quiet,
+    )
+    print_result(place, result, as_json=as_json)
+    exit_with_checks(result, check=check)
+
+
+@lab_app.command("all", epilog="Example: headwater lab all --quick")
+def all_(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="The small form of each: about a minute in all.")] = False,
+    project: ProjectFolder = Path(),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a check fails.")] = False,
+) -> None:
+    """Run every experiment, each with its report."""
+    from headwater.cli.output import lab_json, print_json
+    from headwater.lab import experiment, names, settings_of
+    from headwater.project import Project
+
+    place = Project(project)
+    done: list[tuple[LabResult, str]] = []
+    left_out: list[dict[str, str]] = []
+    for name in names():
+        one = experiment(name)
+        settings = settings_of(one, {}, quick=quick)
+        try:
+            result = carry_out(
+                place,
+                lambda progress, started, name=name, settings=settings: place.lab(
+                    name, settings, progress, started=started
+                ),
+                quiet=quiet,
+            )
+        except MissingExtraError as error:
+            left_out.append({"experiment": name, "reason": str(error)})
+            continue
+        except HeadwaterError as error:  # one experiment that cannot be run does not keep the others from it
+            left_out.append({"experiment": name, "reason": str(error)})
+            continue
+        done.append((result, str(place.report(result.run))))
+        if not as_json:
+            passed = sum(one.ok for one in result.checks)
+            print(f"{name:<12}{passed:>3} of {len(result.checks):>3} checks  {result.seconds:6.1f} s  {done[-1][1]}")
+    if as_json:
+        print_json({"experiments": [lab_json(*one) for one in done], "left_out": left_out})
+    else:
+        for skipped in left_out:
+            print(f"{skipped['experiment']:<12}left out: {skipped['reason']}")
+    for result, _ in done:
+        exit_with_checks(result, check=check)
+
+
+def print_result(place: Any, result: "LabResult", *, as_json: bool) -> None:
+    """Print the result of an experiment."""
+    from headwater.cli.output import lab_json, lab_summary, print_json
+
+    report = str(place.report(result.run))
+    if as_json:
+        print_json(lab_json(result, report))
+    else:
+        print(lab_summary(result, report))
+
+
+def exit_with_checks(result: "LabResult", *, check: bool) -> None:
+    """Exit with 1 where that was asked for and a check of the experiment failed."""
+    if check and not all(one.ok for one in result.checks):
+        raise typer.Exit(1)
+
+
+def _described(one: Any) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.title,
+        "summary": one.summary,
+        "needs": one.needs or None,
+        "regimes": list(one.regimes),
+        "more_regimes": list(one.more_regimes),
+        "settings": {
+            key: {"default": field.default, "description": field.description}
+            for key, field in one.settings.model_fields.items()
+        },
+    }
+
+
+def _pairs(changes: list[str]) -> dict[str, str]:
+    """Return ``key=value`` arguments as a dictionary.
+
+    Raises:
+        ConfigError: an argument has no equals sign.
+    """
+    wrong = [f"--set {one}: write key=value" for one in changes if "=" not in one]
+    if wrong:
+        raise ConfigError(wrong, "the command")
+    return {key.strip(): value.strip() for key, value in (one.split("=", 1) for one in changes)}

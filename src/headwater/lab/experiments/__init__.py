@@ -1,0 +1,1 @@
+"""The experiments: one file each. The name of the file is the name of the experiment."""

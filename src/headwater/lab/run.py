@@ -1,0 +1,106 @@
+"""Carries out an experiment: its arms, the verdict of each definition of collapse, and everything the report needs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.errors import MissingExtraError
+from headwater.lab.bench import Bench, Steps, Tell
+from headwater.lab.experiment import Experiment, Findings, LabSettings
+from headwater.lab.result import ArmResult, ArmVerdicts, LabResult
+from headwater.loop.versions import used_versions
+from headwater.measure import Evidence, Scaling, Trend, definitions, phases
+from headwater.schema import digest
+
+
+def run_experiment(
+    one: Experiment[Any],
+    settings: LabSettings,
+    *,
+    tell: Tell = lambda done, total, what: None,
+    steps: Steps | None = None,
+    run: str = "",
+) -> LabResult:
+    """Return the result of an experiment; ``created`` and ``seconds`` are left empty.
+
+    Args:
+        one: the experiment.
+        settings: its settings.
+        tell: told how far it is.
+        steps: where finished arms are kept, such as a run's folder; None keeps nothing.
+        run: id of the run.
+
+    Raises:
+        MissingExtraError: the experiment needs an extra that is not installed.
+        Diverged: not even the first generation could be carried out.
+    """
+    _check_extra(one)
+    versions = used_versions()
+    key = digest([one.name, settings.model_dump(mode="json"), versions])
+    findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
+    human = next((arm for arm in findings.arms if arm.name == "human-only"), None)
+    verdicts = []
+    for arm in findings.arms:
+        evidence = _evidence(arm, human if human is not arm else None, findings.scaling.get(arm.name))
+        verdicts.append(ArmVerdicts(arm.name, definitions(evidence), phases(evidence.tail, evidence.variance)))
+    return LabResult(
+        run,
+        "",
+        0.0,
+        one.name,
+        one.title,
+        one.summary,
+        settings.model_dump(mode="json"),
+        tuple(findings.arms),
+        tuple(findings.checks),
+        tuple(verdicts),
+        tuple(findings.figures),
+        (*_stops(findings.arms), *findings.notes),
+        one.references,
+        versions,
+    )
+
+
+def _stops(arms: Sequence[ArmResult]) -> list[str]:
+    return [f"{arm.name} ended after generation {arm.generations}: {arm.stopped}" for arm in arms if arm.stopped]
+
+
+def _evidence(arm: ArmResult, human: ArmResult | None, scaling: Scaling | None) -> Evidence:
+    # The mean variance hides a collapse that a few rare paths escape (it stays 1 for ever with the unbiased estimator),
+    # so the geometric mean is judged wherever it is known.
+    logs = arm.series.get("log_variance")
+    if logs is None:
+        variance = _trend(arm, "variance")
+    else:
+        typical = np.exp(np.array(logs.mean))
+        variance = Trend(typical, typical * _errors(arm, "log_variance"))
+    return Evidence(
+        risk=_trend(arm, "risk"),
+        variance=variance,
+        modes=_trend(arm, "modes"),
+        tail=_trend(arm, "tail"),
+        hallucinated=_trend(arm, "hallucinated"),
+        reference_risk=None if human is None else _trend(human, "risk"),
+        scaling=scaling,
+    )
+
+
+def _trend(arm: ArmResult, name: str) -> Trend | None:
+    series = arm.series.get(name)
+    return None if series is None else Trend(np.array(series.mean), _errors(arm, name))
+
+
+def _errors(arm: ArmResult, name: str) -> NDArray[np.float64]:
+    """Return the standard errors of a measure; unknown where there is one replicate."""
+    errors = np.array(arm.series[name].se)
+    return errors if arm.replicates > 1 else np.full(len(errors), np.nan)
+
+
+def _check_extra(one: Experiment[Any]) -> None:
+    if one.needs == "train":
+        try:
+            import torch  # noqa: F401
+        except ImportError:
+            raise MissingExtraError(f"The experiment {one.name}", "train") from None
