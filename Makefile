@@ -19,7 +19,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
-BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed
+BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed lab_speed mixture_speed chain_speed
 bench: $(VENV)/.ready-dev
 	@for name in $(BENCHMARKS); do echo "## $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
@@ -37,5 +37,6 @@ $(VENV)/.ready: $(VENV)/bin/python pyproject.toml requirements.lock
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	@$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@$(PIP) install --constraint requirements.lock torch==2.13.0
+	@$(PIP) install --constraint requirements.lock --editable '.[dev,train]'
 	@touch $@

@@ -1,7 +1,13 @@
 """``headwater lab``: list the experiments, run one, or run all."""
 
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -55,15 +61,14 @@ def run(
 
     one = experiment(name)
     given = {"seeds": seeds, "generations": generations, "regime": regime, "seed": seed, "model": model, "data": data}
-    settings = settings_of(
-        one, {**_pairs(changes or []), **{k: v for k, v in given.items() if v is not None}}, quick=quick
-    )
+    chosen = {**_pairs(changes or []), **{key: value for key, value in given.items() if value is not None}}
+    settings = settings_of(one, _anchored(chosen), quick=quick)
     if dry_run:
         if as_json:
             print_json({"experiment": name, "settings": settings.model_dump(mode="json")})
             return
-        for key, field in one.settings.model_fields.items():
-            print(f"{key} = {getattr(settings, key)}  # {field.description}")
+        for key, value in settings.model_dump(mode="json").items():
+            print(f"{key} = {json.dumps(value, ensure_ascii=False)}  # {one.settings.model_fields[key].description}")
         return
     place = Project(project)
     result: LabResult = carry_out(
@@ -79,6 +84,9 @@ def run(
 def all_(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="The small form of each: about a minute in all.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Experiments at a time. Default: the cores, at most 4.")
+    ] = None,
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -86,30 +94,22 @@ def all_(
 ) -> None:
     """Run every experiment, each with its report."""
     from headwater.cli.output import lab_json, print_json
-    from headwater.lab import experiment, names, settings_of
+    from headwater.lab import experiment, names
     from headwater.project import Project
 
     place = Project(project)
     done: list[tuple[LabResult, str]] = []
     left_out: list[dict[str, str]] = []
-    for name in names():
-        one = experiment(name)
-        settings = settings_of(one, {}, quick=quick)
-        try:
-            result = carry_out(
-                place,
-                lambda progress, started, name=name, settings=settings: place.lab(
-                    name, settings, progress, started=started
-                ),
-                quiet=quiet,
-            )
-        except MissingExtraError as error:
-            left_out.append({"experiment": name, "reason": str(error)})
+    failed = False
+    # those that need an extra take longest, so they begin
+    order = sorted(names(), key=lambda name: not experiment(name).needs)
+    for name, outcome in _outcomes(place, order, quick=quick, jobs=jobs or min(os.cpu_count() or 1, 4), quiet=quiet):
+        if not outcome.run:  # one experiment that cannot be run does not keep the others from it
+            left_out.append({"experiment": name, "reason": outcome.reason})
+            failed |= not outcome.missing
             continue
-        except HeadwaterError as error:  # one experiment that cannot be run does not keep the others from it
-            left_out.append({"experiment": name, "reason": str(error)})
-            continue
-        done.append((result, str(place.report(result.run))))
+        result = cast("LabResult", place.result(outcome.run))
+        done.append((result, str(place.report(outcome.run))))
         if not as_json:
             passed = sum(one.ok for one in result.checks)
             print(f"{name:<12}{passed:>3} of {len(result.checks):>3} checks  {result.seconds:6.1f} s  {done[-1][1]}")
@@ -118,8 +118,57 @@ def all_(
     else:
         for skipped in left_out:
             print(f"{skipped['experiment']:<12}left out: {skipped['reason']}")
+    if failed:
+        raise typer.Exit(2)
     for result, _ in done:
         exit_with_checks(result, check=check)
+
+
+def _outcomes(place: Any, order: list[str], *, quick: bool, jobs: int, quiet: bool) -> Iterator[tuple[str, "_Outcome"]]:
+    """Yield each experiment as it ends; they run in processes of their own."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    from headwater.cli.progress import progress_on
+
+    try:
+        with (
+            progress_on(sys.stderr.isatty(), quiet=quiet) as progress,
+            ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
+        ):
+            try:
+                waiting = {pool.submit(_run_one, place.folder, name, quick): name for name in order}
+                for finished, future in enumerate(as_completed(waiting), 1):
+                    yield waiting[future], future.result()
+                    progress(finished, len(order), "experiments")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except KeyboardInterrupt:
+        print("Interrupted. What is not finished is listed by: headwater runs list", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How an experiment ended."""
+
+    run: str = ""
+    """Id of its finished run; empty where there is none."""
+    reason: str = ""
+    """Why there is none."""
+    missing: bool = False
+    """An extra is not installed."""
+
+
+def _run_one(folder: Path, name: str, quick: bool) -> _Outcome:
+    from headwater.lab import experiment, settings_of
+    from headwater.project import Project
+
+    try:
+        return _Outcome(Project(folder).lab(name, settings_of(experiment(name), {}, quick=quick)).run)
+    except HeadwaterError as error:
+        return _Outcome(reason=str(error), missing=isinstance(error, MissingExtraError))
 
 
 def print_result(place: Any, result: "LabResult", *, as_json: bool) -> None:
@@ -154,13 +203,20 @@ def _described(one: Any) -> dict[str, Any]:
     }
 
 
+def _anchored(given: dict[str, Any]) -> dict[str, Any]:
+    """Return settings whose paths mean the same when the run is resumed from another folder; other names stay."""
+    paths = {key: str(given[key]) for key in ("data", "model") if given.get(key)}
+    there = {key: path for key, path in paths.items() if glob.glob(path)}  # noqa: PTH207  (a pattern is no path yet)
+    return {**given, **{key: os.path.abspath(path) for key, path in there.items()}}  # noqa: PTH100
+
+
 def _pairs(changes: list[str]) -> dict[str, str]:
     """Return ``key=value`` arguments as a dictionary.
 
     Raises:
-        ConfigError: an argument has no equals sign.
+        ConfigError: an argument has no key or no equals sign.
     """
-    wrong = [f"--set {one}: write key=value" for one in changes if "=" not in one]
+    wrong = [f"--set {one}: write key=value" for one in changes if not one.partition("=")[0].strip() or "=" not in one]
     if wrong:
         raise ConfigError(wrong, "the command")
     return {key.strip(): value.strip() for key, value in (one.split("=", 1) for one in changes)}

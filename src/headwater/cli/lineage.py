@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headwater.cli.jobs import AsJson, ProjectFolder
-from headwater.errors import ConfigError
+from headwater.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from headwater.lineage import Graph
@@ -53,23 +53,25 @@ def show(
     file = what is not None and what.endswith(_FILES)
     if file:
         assert what is not None
-        graph, title = read_graph(what), what
+        graph, title, unit = read_graph(what), what, "n"
     else:
         graph, title = Project(project).family_tree(run, unit)
         if what is not None:
             title = graph[what].id  # an unknown node is told at once
             graph = graph.restricted([what])
+    if not graph.nodes:
+        raise InputError(f"{title} has no nodes, so there is nothing to show. List data sets and models as nodes.")
     found = inbreeding(graph)
     last = what if what is not None and not file else (graph.models[-1] if graph.models else "")
     lines = tuple(one.sentence for one in what_if(graph, last, _WHAT_IF)) if last and _inherits(graph, last) else ()
     if report is not None:
         from headwater.report import render_lineage_report
 
-        write_text(report, render_lineage_report(graph, found, title=title, notes=lines))
+        write_text(report, render_lineage_report(graph, found, title=title, what_ifs=lines))
     if as_json:
         print_json(graph_json(graph, found))
         return
-    print(lineage_summary(graph, found, _MOST_ROWS))
+    print(lineage_summary(graph, found, _MOST_ROWS, unit))
     print("\n".join(lines))
     print(LIMITS)
     if report is not None:

@@ -16,6 +16,7 @@ from headwater.schema import SCHEMA_VERSION
 _REPORTED = ("generation", "loss_nats", "bits_per_byte", "rare_word_recall", "support", "distinct_2")
 _WIDE = 120
 """Characters of a line, where a table can be broken into parts."""
+_UNMEASURED = str(Verdict.NOT_MEASURED)
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -149,28 +150,19 @@ def lab_summary(result: LabResult, report: str) -> str:
 
 
 def _definitions(arms: Sequence[ArmVerdicts]) -> list[str]:
-    """Return the verdicts by regime, and the definitions that no regime measures in one line."""
-    rows: list[tuple[str, ...]] = [("", *(arm.arm for arm in arms))]
-    unmeasured = []
-    for one, *others in zip(*(arm.findings for arm in arms), strict=True):
-        said = [str(finding.verdict) for finding in (one, *others)]
-        if set(said) == {Verdict.NOT_MEASURED}:
-            unmeasured.append(one.title)
-        else:
-            rows.append((one.title, *said))
+    """Return the verdicts by regime, and in one line the definitions that none of them measures."""
+    said = [{one.name: str(one.verdict) for one in arm.findings} for arm in arms]
+    body = [(one.title, *(verdicts[one.name] for verdicts in said)) for one in arms[0].findings]
     for title, definition, begun in (
         ("tails halved at generation", "tail_loss", [arm.phases.early for arm in arms]),
         ("variance halved at generation", "collapsing_variance", [arm.phases.late for arm in arms]),
     ):
-        known = [
-            any(one.name == definition and one.verdict is not Verdict.NOT_MEASURED for one in arm.findings)
-            for arm in arms
-        ]
-        if any(known):
-            cells = zip(begun, known, strict=True)
-            rows.append((title, *(str(at) if at is not None else "never" if sure else "not measured" for at, sure in cells)))
-    lines = _fitting(rows) if len(rows) > 1 else []
-    return [*lines, f"  not measured: {', '.join(unmeasured)}"] if unmeasured else lines
+        otherwise = [_UNMEASURED if verdicts[definition] == _UNMEASURED else "not reached" for verdicts in said]
+        body.append((title, *(last if at is None else str(at) for at, last in zip(begun, otherwise, strict=True))))
+    measured = [row for row in body if set(row[1:]) != {_UNMEASURED}]
+    left = [one.title for one in arms[0].findings if all(verdicts[one.name] == _UNMEASURED for verdicts in said)]
+    lines = _fitting([("", *(arm.arm for arm in arms)), *measured]) if measured else []
+    return [*lines, f"  {_UNMEASURED}: {', '.join(left)}"] if left else lines
 
 
 def lineage_summary(graph: Graph, found: Inbreeding, most: int, unit: str) -> str:
@@ -246,14 +238,15 @@ def recipes_summary(cards: Sequence[Card]) -> list[str]:
 
 
 def _fitting(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return a table in parts that fit a terminal: each has the first column and as many of the others as there is room."""
+    """Return a table in parts that fit a terminal: each has the first column and as many of the others as fit."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     parts: list[list[int]] = [[]]
     for i, width in enumerate(widths[1:], start=1):
         if parts[-1] and sum(2 + widths[j] for j in (0, *parts[-1])) + 2 + width > _WIDE:
             parts.append([])
         parts[-1].append(i)
-    return [line for part in parts for line in _aligned([tuple(row[i] for i in (0, *part)) for row in rows])]
+    tables = [_aligned([tuple(row[i] for i in (0, *part)) for row in rows]) for part in parts]
+    return [line for i, table in enumerate(tables) for line in ([""] if i else []) + table]
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

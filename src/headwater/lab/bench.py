@@ -4,7 +4,7 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +15,10 @@ from headwater.errors import Diverged
 from headwater.lab.ancestry import inbreeding_of
 from headwater.lab.recursion import Human, Keep, Selecting, Step, recurse
 from headwater.lab.result import ArmResult, Series, Snapshot
-from headwater.loop.regimes import Regime
+from headwater.loop.regimes import Regime, remembers
+from headwater.models.chain import Text
 from headwater.models.learner import Learner
+from headwater.models.samples import Points
 
 Tell = Callable[[int, int, str], None]
 """Is told how many steps are done, of how many, and what is being done."""
@@ -149,11 +151,11 @@ class Bench:
             save: writes a model, or an output, into a folder.
             load: reads what ``save`` wrote.
         """
-        return _KeepSteps(self, arm, save, load)
+        return _KeptSteps(self, arm, save, load)
 
     def _carry_out(self, arm: Arm, keep: Keep | None) -> ArmResult:
         started = time.perf_counter()
-        chunk = arm.together or max(1, min(arm.replicates, _NUMBERS_AT_ONCE // max(arm.items * arm.width, 1)))
+        chunk = arm.together or _chunk(arm)
         tally = _Tally()
         snapshots: list[Snapshot] = []
         stopped = ""
@@ -174,7 +176,7 @@ class Bench:
                     seed=seed,
                     reserve=arm.reserve,
                     test=arm.test,
-                    keep=keep,
+                    keep=replace(keep, part=part) if isinstance(keep, _KeptSteps) else keep,
                 ):
                     tally.add(step.generation, arm.measure(step))
                     if part == 0 and arm.snapshot is not None and step.generation in arm.snapshots:
@@ -207,6 +209,16 @@ class Bench:
             time.perf_counter() - started,
             stopped,
         )
+
+
+def _chunk(arm: Arm) -> int:
+    """Return how many replicates are carried at once, so that what they hold stays bounded."""
+    numbers = arm.items * arm.width
+    if not isinstance(arm.regime, Selecting) and remembers(arm.regime):
+        sample = arm.human.supply(1, np.random.default_rng(0))(arm.items)
+        if isinstance(sample, Points | Text):  # counts and moments of everything so far do not grow
+            numbers *= arm.generations + 1
+    return max(1, min(arm.replicates, _NUMBERS_AT_ONCE // max(numbers, 1)))
 
 
 def _computed_f(arm: Arm, reached: int) -> tuple[float, ...]:
@@ -286,17 +298,19 @@ def _quantiles(ordered: NDArray[np.float64], levels: tuple[float, ...]) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class _KeepSteps:
+class _KeptSteps:
     bench: Bench
     arm: str
     write: Callable[[Path, Any], None]
     read: Callable[[Path], Any]
+    part: int = 0
+    """Which of the arm's chunks of replicates."""
 
     def model(self, generation: int, fit: Callable[[], Any]) -> Any:
-        return self.bench.kept(f"{self.arm}-model-{generation}", fit, self.write, self.read)
+        return self.bench.kept(f"{self.arm}-{self.part}-model-{generation}", fit, self.write, self.read)
 
     def output(self, generation: int, sample: Callable[[], Any]) -> Any:
-        return self.bench.kept(f"{self.arm}-output-{generation}", sample, self.write, self.read)
+        return self.bench.kept(f"{self.arm}-{self.part}-output-{generation}", sample, self.write, self.read)
 
 
 def _file_name(name: str) -> str:

@@ -40,6 +40,10 @@ class Samples(Protocol):
         ...
 
 
+_SMALL_DRAW = 4
+"""A draw of at most one in so many items is made by rejection, whose cost does not grow with the pool."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Points:
     """The items themselves."""
@@ -67,9 +71,11 @@ class Points:
         return Points(values, np.concatenate([_weights(self), _weights(other)]))
 
     def draw(self, items: int, rng: np.random.Generator) -> "Points":
-        """Return items drawn without replacement, in random order; all, as they are, where there are not more."""
+        """Return items drawn without replacement; all, as they are, where there are not more."""
         if items >= self.items:
             return self
+        if _SMALL_DRAW * items <= self.items:
+            return self.take(_few_of_many(self.replicates, items, self.items, rng))
         # argpartition of uniform keys draws for all replicates at once, in linear time
         keys = rng.random((self.replicates, self.items))
         return self.take(np.argpartition(keys, items, axis=1)[:, :items])
@@ -134,10 +140,30 @@ def _weights(points: Points) -> NDArray[np.float64]:
     return np.ones(points.items) if points.weights is None else points.weights
 
 
+def _few_of_many(replicates: int, items: int, pool: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return ``items`` different places of a pool for each replicate, ascending: those drawn twice are drawn again."""
+    places = rng.integers(pool, size=(replicates, items))
+    rows = np.arange(replicates)
+    while len(rows):
+        some = np.sort(places[rows], axis=1)
+        again = np.zeros(some.shape, bool)
+        again[:, 1:] = some[:, 1:] == some[:, :-1]
+        some[again] = rng.integers(pool, size=int(np.count_nonzero(again)))
+        places[rows] = some
+        rows = rows[again.any(axis=1)]
+    return places
+
+
 def _without_replacement(
     counts: NDArray[np.int64], items: NDArray[np.int64], rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return a multivariate hypergeometric draw of ``items[r]`` items from each row, type by type for all rows."""
+    """Return a multivariate hypergeometric draw of ``items[r]`` items from each row.
+
+    Row by row, or type by type for all rows at once, whichever are fewer.
+    """
+    if len(counts) < counts.shape[1]:
+        rows = zip(counts, items, strict=True)
+        return np.stack([rng.multivariate_hypergeometric(row, int(k), method="marginals") for row, k in rows])
     drawn = np.zeros_like(counts)
     left, rest = items.copy(), counts.sum(axis=1)
     for kind in range(counts.shape[1] - 1):

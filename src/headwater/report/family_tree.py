@@ -70,7 +70,10 @@ def family_tree(graph: Graph, inbreeding: Inbreeding) -> str:
     height = 46 + _ROW * (len(rows) - 1) + _TALL + 12
     f = inbreeding.f
     parts = [_legend(), *_edges(graph, rows, x, y), *_generations(graph, rows, y)]
-    parts += [_box(graph[slot.name], f[slot.name], x[slot], y[slot]) for row in rows for slot in row if slot.node]
+    common = _common(graph)
+    parts += [
+        _box(graph[slot.name], common, f[slot.name], x[slot], y[slot]) for row in rows for slot in row if slot.node
+    ]
     told = f"{text.plural(len(graph.nodes), 'node')} in {text.plural(len(rows), 'row')}; F by node is in the table."
     size = f"{max(width, 720):.0f}", f"{height:.0f}"
     return (
@@ -219,9 +222,12 @@ def _generations(graph: Graph, rows: Sequence[Sequence[_Slot]], y: Mapping[_Slot
     return found
 
 
-def _box(node: Node, f: float, x: float, y: float) -> str:
+def _box(node: Node, common: int, f: float, x: float, y: float) -> str:
     left, level = x - _BOX / 2, shade(f)
-    label, count = _short(node.id), f"F {_coefficient(f)}" + (f" · n {_count(node.n)}" if node.n is not None else "")
+    label, count = (
+        _short(node.id[common:]),
+        f"F {_coefficient(f)}" + (f" · n {_count(node.n)}" if node.n is not None else ""),
+    )
     detail = f"{text.name(node.id)}: {node.kind}, {node.how}, F = {_coefficient(f)}"
     return (
         f"<g><title>{escape(detail)}</title>{_outline(node.kind, left, y, level)}"
@@ -274,7 +280,13 @@ def shade_labels() -> list[str]:
 def _short(name: str) -> str:
     """Return a name that fits its box: the start and the end, where names of one family differ."""
     whole = text.name(name)
-    return whole if len(whole) <= 16 else f"{whole[:8]}…{whole[-6:]}"
+    return whole if len(whole) <= 16 else f"{whole[:7]}…{whole[-8:]}"
+
+
+def _common(graph: Graph) -> int:
+    """Return how many characters of every name say nothing: the folder all nodes share, such as the id of a run."""
+    first = graph.nodes[0].id.partition("/")[0] + "/"
+    return len(first) if all(node.id.startswith(first) for node in graph.nodes) else 0
 
 
 def _coefficient(f: float) -> str:

@@ -16,6 +16,9 @@ from headwater.lineage import drift
 from headwater.models.categorical import CategoricalLearner, CategoricalSource
 from headwater.models.samples import Counts
 
+_SETTLED = 300
+"""Generations after which every regime but replace has come to rest."""
+
 
 class Settings(LabSettings):
     """Settings of the experiment."""
@@ -56,7 +59,7 @@ def _arm(name: str, settings: Settings) -> Arm:
         CategoricalSource(fair),
         regime_named(name, share=settings.share),
         items=n,
-        generations=settings.generations,
+        generations=settings.generations if name == "replace" else min(settings.generations, _SETTLED),
         replicates=settings.seeds,
         oracle={} if inbred is None else {"heterozygosity": lambda fits: human * (1 - float(inbred(fits)))},
         diversity="heterozygosity",

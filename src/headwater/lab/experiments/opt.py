@@ -3,6 +3,7 @@
 import math
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from headwater.lab.humans import FromRows
 from headwater.lab.recursion import Keep, Step
 from headwater.lab.regimes import regime_named
 from headwater.lab.result import ArmResult, Check, Histogram, HistogramFigure, Line, Snapshot, TableFigure
+from headwater.lab.threads import one_thread
 from headwater.loop.regimes import Replace
 from headwater.measure import rare_recall, rare_types, support
 from headwater.models.samples import Points
@@ -193,6 +195,11 @@ class _Chain:
 
 def run(settings: Settings, bench: Bench) -> Findings:
     """Fine-tune the transformers."""
+    with one_thread() if settings.size == "tiny" and not settings.model else nullcontext():
+        return _fine_tune(settings, bench)
+
+
+def _fine_tune(settings: Settings, bench: Bench) -> Findings:
     ground = _prepare(settings, bench)
     items = min(settings.blocks or len(ground.train), len(ground.train))
     regimes = EXPERIMENT.chosen(settings)
@@ -319,7 +326,7 @@ def _built_base(settings: Settings, tokenizer: Tokenizer, windows: Blocks, bench
     bench.tell(0, 1, "base")
     made: Any = bench.keep("base", _save, lambda folder: _load(folder, settings)).model(
         0,
-        lambda: TransformerLearner(training).fit(Points(windows[None]), rng),  # type: ignore[arg-type, return-value]
+        lambda: TransformerLearner(training).fit(Points(windows[None]), rng),
     )
     return made
 

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -20,6 +21,7 @@ from headwater.lab.humans import FromRows
 from headwater.lab.recursion import Keep, Step
 from headwater.lab.regimes import regime_named
 from headwater.lab.result import ArmResult, Check, Figure, ImageFigure, ImageRow, Line, Snapshot
+from headwater.lab.threads import one_thread
 from headwater.measure import hallucinated_share, likeness
 from headwater.models.learner import Losses
 from headwater.models.samples import Points
@@ -74,10 +76,11 @@ def run(settings: Settings, bench: Bench) -> Findings:
         update={name: value for name, value in suited.items() if not getattr(settings, name)}
     )
     items = min(settings.items or len(train), len(train))
-    arms = [
-        bench.run(*_arm(name, settings, bench, train, Points(test[None, :_MEASURED_IMAGES]), items))
-        for name in EXPERIMENT.chosen(settings)
-    ]
+    with one_thread() if suited is _SMALL else nullcontext():
+        arms = [
+            bench.run(*_arm(name, settings, bench, train, Points(test[None, :_MEASURED_IMAGES]), items))
+            for name in EXPERIMENT.chosen(settings)
+        ]
     side = train.shape[1]
     published = []
     if side == _PUBLISHED_SIDE:
