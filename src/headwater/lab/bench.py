@@ -306,11 +306,15 @@ class _KeptSteps:
     part: int = 0
     """Which of the arm's chunks of replicates."""
 
+    @property
+    def _name(self) -> str:
+        return f"{self.arm}-part-{self.part}" if self.part else self.arm
+
     def model(self, generation: int, fit: Callable[[], Any]) -> Any:
-        return self.bench.kept(f"{self.arm}-{self.part}-model-{generation}", fit, self.write, self.read)
+        return self.bench.kept(f"{self._name}-model-{generation}", fit, self.write, self.read)
 
     def output(self, generation: int, sample: Callable[[], Any]) -> Any:
-        return self.bench.kept(f"{self.arm}-{self.part}-output-{generation}", sample, self.write, self.read)
+        return self.bench.kept(f"{self._name}-output-{generation}", sample, self.write, self.read)
 
 
 def _file_name(name: str) -> str:

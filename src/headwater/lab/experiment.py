@@ -62,6 +62,8 @@ class Experiment(Generic[T]):
     """Settings of the quick form."""
     references: tuple[str, ...] = ()
     """Keys of the bibliography."""
+    files: Callable[[T], Sequence[str]] = lambda settings: ()
+    """Paths the settings name: a run that is resumed never goes on with files that have changed."""
     needs: str = ""
     """Extra it needs, such as ``train``; empty: the bare installation."""
 

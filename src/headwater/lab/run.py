@@ -10,6 +10,7 @@ from headwater.errors import MissingExtraError
 from headwater.lab.bench import Bench, Steps, Tell
 from headwater.lab.experiment import Experiment, Findings, LabSettings
 from headwater.lab.result import ArmResult, ArmVerdicts, LabResult
+from headwater.loop.inputs import fingerprint
 from headwater.loop.versions import used_versions
 from headwater.measure import Evidence, Scaling, Trend, definitions, phases
 from headwater.schema import digest
@@ -34,11 +35,13 @@ def run_experiment(
 
     Raises:
         MissingExtraError: the experiment needs an extra that is not installed.
+        InputError: a file the settings name is not there.
         Diverged: not even the first generation could be carried out.
     """
     _check_extra(one)
     versions = used_versions()
-    key = digest([one.name, settings.model_dump(mode="json"), versions])
+    files = tuple(one.files(settings))
+    key = digest([one.name, settings.model_dump(mode="json"), fingerprint(files) if files else "", versions])
     findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
     human = next((arm for arm in findings.arms if arm.name == "human-only"), None)
     verdicts = []

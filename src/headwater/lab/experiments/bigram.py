@@ -317,6 +317,7 @@ EXPERIMENT = Experiment(
     "and is trained on that. Which words are lost, and when, follows from their counts alone: a word used once is gone "
     "after about two generations. Keeping the earlier texts keeps every word.",
     settings=Settings,
+    files=lambda settings: [settings.data] if settings.data else [],
     run=run,
     regimes=("replace", "accumulate", "fresh", "reserve"),
     more_regimes=("human-only", "subsample", "filtered", "gated"),

@@ -25,6 +25,7 @@ EXPERIMENT = Experiment(
     "model copies long stretches and repeats some instead of others. With two words of context words vanish as they do "
     "with a bigram; with more, whole stretches live or die together and more words are lost.",
     settings=Settings,
+    files=lambda settings: [settings.data] if settings.data else [],
     run=run,
     regimes=("replace", "accumulate", "fresh", "reserve"),
     more_regimes=("human-only", "subsample", "filtered", "gated"),

@@ -549,6 +549,7 @@ EXPERIMENT = Experiment(
     "with a tenth of the original data in every training set it loses less. What it writes becomes ever likelier and "
     "poorer.",
     settings=Settings,
+    files=lambda settings: [settings.data] if settings.data not in {"", WIKITEXT2} else [],
     run=run,
     regimes=("replace", "reserve"),
     more_regimes=("human-only", "accumulate", "subsample", "fresh"),

@@ -303,6 +303,7 @@ EXPERIMENT = Experiment(
     "what the first draws, and so on. Images are drawn anew for every batch, so data never run out: what is lost, "
     "generation by generation, is lost by the fit alone. Digits blur and become alike.",
     settings=Settings,
+    files=lambda settings: [settings.data] if settings.data else [],
     run=run,
     regimes=("replace",),
     more_regimes=("human-only", "accumulate", "subsample", "fresh", "reserve", "filtered", "gated"),
