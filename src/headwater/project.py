@@ -181,6 +181,8 @@ class Project:
             run_id: name of the run; by default the time and a digest of the settings.
             started: told the run's folder before any work is done.
         """
+        if files := tuple(experiment(name).files(settings)):
+            expand_paths(files)  # a mistyped path leaves no failed run behind
         kept = {_EXPERIMENT: name, "settings": settings.model_dump(mode="json", exclude_none=True)}
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
         started(folder)
@@ -218,7 +220,13 @@ class Project:
                     f"No run in {self.folder.resolve()} has a family tree yet. Start one with: headwater run"
                 )
             run = known[-1]
-        name = resolve(self.folder, run).id
+        folder = resolve(self.folder, run)
+        if _EXPERIMENT in folder.settings():
+            raise InputError(
+                f"Run {folder.id} is an experiment of the laboratory. It keeps no family tree; its report has the "
+                "inbreeding coefficient of every generation."
+            )
+        name = folder.id
         return Graph.from_events(events, cast("Literal['tokens', 'items']", unit), name), name
 
     def runs(self) -> list[RunFolder]:

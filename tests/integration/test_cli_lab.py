@@ -121,7 +121,7 @@ def test_the_summary_for_people_names_checks_definitions_and_the_report(cli: Cli
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "Selection by a perfect, an imperfect and a biased verifier"
-    assert any("perfect: squared error of the mean after 3 rounds" in line and "expected" in line for line in lines)
+    assert any("perfect: squared error of the mean, round 3" in line and "expected" in line for line in lines)
     assert "biased, spread learned" in next(line for line in lines if line.startswith("   "))
     unmeasured = next(line for line in lines if line.startswith("  not measured: "))
     assert "a change of scaling law" in unmeasured

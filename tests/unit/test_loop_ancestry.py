@@ -32,7 +32,11 @@ def _chain(arm: str, generations: int) -> list[pa.Table]:
 
 
 EVENTS = pa.concat_tables(
-    [data_set_made(f"{RUN}/human", [], [], **SIZES, generation=0, arm=""), *_chain("human-only", 0), *_chain("ungated", 3)]
+    [
+        data_set_made(f"{RUN}/human", [], [], **SIZES, generation=0, arm=""),
+        *_chain("human-only", 0),
+        *_chain("ungated", 3),
+    ]
 )
 
 

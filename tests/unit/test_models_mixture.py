@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from headwater.errors import ConfigError, InputError, NotEnoughData
+from headwater.errors import ConfigError, Diverged, InputError, NotEnoughData
 from headwater.models.mixture import HumanReference, MixtureLearner, MixtureModel, isotropic
 from headwater.models.samples import Points
 
@@ -76,7 +76,7 @@ def test_a_component_that_collapses_to_a_point_is_held_by_the_regularisation() -
     assert np.allclose(model.means, 7.0)
     assert np.allclose(model.covariances, 1e-4 * np.eye(3), atol=1e-12)
     assert np.allclose(model.statistics()["sigma"], 1e-2)
-    with pytest.raises(InputError, match="collapsed"):
+    with pytest.raises(Diverged, match="collapsed"):
         MixtureLearner(2, regularisation=0).fit(points, np.random.default_rng(0))
 
 

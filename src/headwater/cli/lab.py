@@ -126,26 +126,27 @@ def all_(
 
 def _outcomes(place: Any, order: list[str], *, quick: bool, jobs: int, quiet: bool) -> Iterator[tuple[str, "_Outcome"]]:
     """Yield each experiment as it ends; they run in processes of their own."""
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import TimeoutError as NotYet
     from multiprocessing import get_context
 
     from headwater.cli.progress import progress_on
 
+    work = [(place.folder, name, quick) for name in order]
     try:
-        with (
-            progress_on(sys.stderr.isatty(), quiet=quiet) as progress,
-            ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool,
-        ):
-            try:
-                waiting = {pool.submit(_run_one, place.folder, name, quick): name for name in order}
-                for finished, future in enumerate(as_completed(waiting), 1):
-                    yield waiting[future], future.result()
+        # leaving the pool ends the processes that are still at work
+        with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, get_context("spawn").Pool(jobs) as pool:
+            ended = pool.imap_unordered(_run_one, work)
+            for finished in range(len(order)):
+                while True:
                     progress(finished, len(order), "experiments")
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+                    try:
+                        outcome = ended.next(timeout=0.5)
+                        break
+                    except NotYet:
+                        continue
+                yield outcome.experiment, outcome
     except KeyboardInterrupt:
-        print("Interrupted. What is not finished is listed by: headwater runs list", file=sys.stderr)
+        print("Interrupted. What was begun is listed by: headwater runs list", file=sys.stderr)
         raise typer.Exit(130) from None
 
 
@@ -153,6 +154,7 @@ def _outcomes(place: Any, order: list[str], *, quick: bool, jobs: int, quiet: bo
 class _Outcome:
     """How an experiment ended."""
 
+    experiment: str
     run: str = ""
     """Id of its finished run; empty where there is none."""
     reason: str = ""
@@ -161,14 +163,21 @@ class _Outcome:
     """An extra is not installed."""
 
 
-def _run_one(folder: Path, name: str, quick: bool) -> _Outcome:
+def _run_one(work: tuple[Path, str, bool]) -> _Outcome:
+    """Carry out one experiment in a process of its own, where whatever goes wrong stays."""
+    import signal
+
     from headwater.lab import experiment, settings_of
     from headwater.project import Project
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends its children
+    folder, name, quick = work
     try:
-        return _Outcome(Project(folder).lab(name, settings_of(experiment(name), {}, quick=quick)).run)
+        return _Outcome(name, Project(folder).lab(name, settings_of(experiment(name), {}, quick=quick)).run)
     except HeadwaterError as error:
-        return _Outcome(reason=str(error), missing=isinstance(error, MissingExtraError))
+        return _Outcome(name, reason=str(error), missing=isinstance(error, MissingExtraError))
+    except Exception as error:
+        return _Outcome(name, reason=f"{type(error).__name__}: {error}")
 
 
 def print_result(place: Any, result: "LabResult", *, as_json: bool) -> None:

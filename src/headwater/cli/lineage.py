@@ -16,6 +16,7 @@ lineage_app = typer.Typer(help="Who was made from what, and how inbred it is.", 
 
 _FILES = (".json", ".jsonl", ".ndjson")
 _MOST_ROWS = 40
+_MOST_WHAT_IF = 1_000  # nodes; each question follows the whole tree again
 _WHAT_IF = (1, 10, 100, 1_000, 10_000)
 _ITEMS = 1_000_000
 
@@ -63,7 +64,11 @@ def show(
         raise InputError(f"{title} has no nodes, so there is nothing to show. List data sets and models as nodes.")
     found = inbreeding(graph)
     last = what if what is not None and not file else (graph.models[-1] if graph.models else "")
-    lines = tuple(one.sentence for one in what_if(graph, last, _WHAT_IF)) if last and _inherits(graph, last) else ()
+    lines: tuple[str, ...] = ()
+    if last and _inherits(graph, last):
+        tree = graph.restricted([last])
+        if len(tree.nodes) <= _MOST_WHAT_IF:
+            lines = tuple(one.sentence for one in what_if(tree, last, _WHAT_IF))
     if report is not None:
         from headwater.report import render_lineage_report
 

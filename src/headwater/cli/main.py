@@ -250,12 +250,21 @@ def list_(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
     from headwater.cli.output import print_json
     from headwater.project import Project
 
-    found = [{"run": run.id, "state": run.state.value, "created": run.created} for run in Project(project).runs()]
+    found = [
+        {
+            "run": run.id,
+            "state": run.state.value,
+            "created": run.created,
+            "experiment": run.settings().get("experiment"),
+        }
+        for run in Project(project).runs()
+    ]
     if as_json:
         print_json({"runs": found})
         return
+    width = max((len(str(one["run"])) for one in found), default=0)
     for one in found:
-        print(f"{one['run']}  {one['state']:<11}  {one['created']}")
+        print(f"{one['run']:<{width}}  {one['state']:<11}  {one['created']}  {one['experiment'] or 'run'}")
     if not found:
         print(f"No runs in {project.resolve()}. Start one with: headwater run", file=sys.stderr)
 

@@ -84,6 +84,8 @@ def _generation(
     inputs: list[tuple[str, float]] = []
     for number, part in enumerate(part for part in parts if not part.by_chance):
         count = round((1.0 if part.share is None else part.share) * items)
+        if not count:
+            continue
         name = f"{part.source}-{generation}-{number}"
         if part.source is Source.HUMAN:
             name = "human"

@@ -17,11 +17,8 @@ from headwater.lab.recursion import Human, Keep, Selecting, Step, recurse
 from headwater.lab.result import ArmResult, Series, Snapshot
 from headwater.loop.regimes import Regime, remembers
 from headwater.models.chain import Text
-from headwater.models.learner import Learner
+from headwater.models.learner import Learner, Tell
 from headwater.models.samples import Points
-
-Tell = Callable[[int, int, str], None]
-"""Is told how many steps are done, of how many, and what is being done."""
 
 _NUMBERS_AT_ONCE = 400_000
 """Numbers a data set of all replicates of one chunk may hold; it then stays in the processor's cache."""
@@ -181,9 +178,7 @@ class Bench:
                     tally.add(step.generation, arm.measure(step))
                     if part == 0 and arm.snapshot is not None and step.generation in arm.snapshots:
                         snapshots.append(arm.snapshot(step))
-                    if parts == 1 or step.generation == arm.generations:
-                        done = step.generation + 1 if parts == 1 else part + 1
-                        self.tell(done, total if parts == 1 else parts, arm.name)
+                    self.tell(part * total + step.generation + 1, parts * total, arm.name)
             except Diverged as end:
                 stopped = str(end)
                 reached = min(reached, tally.generations_of_part() - 1)

@@ -21,7 +21,7 @@ from headwater.measure import Scaling
 class LabSettings(BaseModel):
     """Settings every experiment has; each adds its own."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     seed: int = Field(default=0, ge=0, description="every random choice follows from it")
     seeds: int = Field(default=100, ge=1, le=1_000_000, description="independent replicates")
@@ -30,6 +30,9 @@ class LabSettings(BaseModel):
 
 
 T = TypeVar("T", bound=LabSettings)
+
+_FEW = 100
+"""Fewer replicates leave the standard error itself uncertain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +150,24 @@ def series_check(
     """
     series = arm.series[measure]
     wanted = arm.expected[measure][generation] if expected is None else expected
-    return within_errors(name, wanted, series.mean[generation], series.se[generation], limit=limit)
+    mean, se = series.mean[generation], series.se[generation]
+    return within_errors(name, wanted, mean, se, limit=limit, replicates=arm.replicates)
 
 
-def within_errors(name: str, expected: float, observed: float, se: float, *, limit: float = 4.0) -> Check:
-    """Return whether two numbers agree within ``limit`` standard errors."""
+def within_errors(
+    name: str, expected: float, observed: float, se: float, *, limit: float = 4.0, replicates: int | None = None
+) -> Check:
+    """Return whether two numbers agree within ``limit`` standard errors.
+
+    With few replicates the standard error is itself uncertain. The limit is then Student's, which is passed by chance
+    as rarely as ``limit`` is by a normal number.
+    """
+    if replicates is not None and 1 < replicates < _FEW:
+        from scipy.stats import norm, t
+
+        limit = float(t.isf(norm.sf(limit), replicates - 1))
     z = (observed - expected) / se if se > 0 else (0.0 if observed == expected else float("inf"))
-    return Check(name, expected, observed, se, z, f"within {limit:g} standard errors", bool(abs(z) <= limit))
+    return Check(name, expected, observed, se, z, f"within {limit:.3g} standard errors", bool(abs(z) <= limit))
 
 
 def within_share(name: str, expected: float, observed: float, share: float, se: float | None = None) -> Check:

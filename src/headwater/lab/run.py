@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import MissingExtraError
-from headwater.lab.bench import Bench, Steps, Tell
+from headwater.lab.bench import Bench, Steps
 from headwater.lab.experiment import Experiment, Findings, LabSettings
 from headwater.lab.result import ArmResult, ArmVerdicts, LabResult
 from headwater.loop.inputs import fingerprint
 from headwater.loop.versions import used_versions
 from headwater.measure import Evidence, Scaling, Trend, definitions, phases
+from headwater.models.learner import Tell
 from headwater.schema import digest
 
 
@@ -43,6 +44,7 @@ def run_experiment(
     files = tuple(one.files(settings))
     key = digest([one.name, settings.model_dump(mode="json"), fingerprint(files) if files else "", versions])
     findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
+    checks = [check for check in findings.checks if check.se != 0 or check.observed == check.expected]
     human = next((arm for arm in findings.arms if arm.name == "human-only"), None)
     verdicts = []
     for arm in findings.arms:
@@ -57,10 +59,10 @@ def run_experiment(
         one.summary,
         settings.model_dump(mode="json"),
         tuple(findings.arms),
-        tuple(findings.checks),
+        tuple(checks),
         tuple(verdicts),
         tuple(findings.figures),
-        (*_stops(findings.arms), *findings.notes),
+        (*_stops(findings.arms), *_left_out(len(findings.checks) - len(checks)), *findings.notes),
         one.references,
         versions,
     )
@@ -68,6 +70,11 @@ def run_experiment(
 
 def _stops(arms: Sequence[ArmResult]) -> list[str]:
     return [f"{arm.name} ended after generation {arm.generations}: {arm.stopped}" for arm in arms if arm.stopped]
+
+
+def _left_out(checks: int) -> list[str]:
+    noun = "check needs" if checks == 1 else "checks need"
+    return [f"{checks} {noun} a standard error, which one seed does not give."] if checks else []
 
 
 def _evidence(arm: ArmResult, human: ArmResult | None, scaling: Scaling | None) -> Evidence:

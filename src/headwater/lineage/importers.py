@@ -191,6 +191,8 @@ def _edge(edge: object, number: int) -> tuple[str, str, float]:
 def _node(entry: Json, parts: list[tuple[str, float]], kinds: Mapping[str, Any]) -> Node:
     name, kind = entry["id"], entry.get("kind")
     how = entry.get("how", _how(kind, [kinds.get(source) for source, _ in parts]))
+    if not isinstance(how, str):
+        raise InputError(f"Node {name!r} has how = {how!r}. It must be a word, such as founder or sampled.")
     n, generation = (
         None if entry.get(key) is None else _whole(entry[key], f"Node {name!r}", key) for key in ("n", "generation")
     )

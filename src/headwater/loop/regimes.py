@@ -222,6 +222,8 @@ def next_training_set(regime: Regime, history: History[S], rng: np.random.Genera
             training = training.blend(source, part.share or 0.0, rng)
             continue
         items = None if part.share is None else round(part.share * budget)
+        if items == 0:
+            continue
         if source is None:
             chosen = history.fresh(items or 0)
         else:

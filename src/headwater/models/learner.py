@@ -4,6 +4,7 @@
 once (:mod:`headwater.models.samples`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 S = TypeVar("S")
+
+Tell = Callable[[int, int, str], None]
+"""Is told how many steps are done, of how many, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.errors import ConfigError, InputError, NotEnoughData
+from headwater.errors import ConfigError, Diverged, InputError, NotEnoughData
 from headwater.models import mixture_kernels as kernels
 from headwater.models.learner import Losses
 from headwater.models.samples import Points
@@ -204,7 +204,8 @@ class MixtureLearner:
 
         Raises:
             InputError: the points do not have three axes, are not all finite, or have weights that are negative, not
-                finite or all zero; or a component collapsed without regularisation.
+                finite or all zero.
+            Diverged: a component collapsed without regularisation.
             NotEnoughData: there are fewer points than components.
         """
         return self.climb(samples, self.start(samples, rng)).model
@@ -253,7 +254,7 @@ class MixtureLearner:
         parts = weights, means, covariances, log_density, iterations, settings
         _shared(lambda first, step: kernels.climb(x, item_weights, *parts, first, step), replicates)
         if len(broken := np.flatnonzero(iterations == 0)):
-            raise InputError(
+            raise Diverged(
                 f"In replicate {broken[0]} a component collapsed: its covariance is no longer positive definite with "
                 f"regularisation = {self.regularisation}. Give a larger regularisation (1e-6 of the data's variance is "
                 "usual), fewer components or more points."

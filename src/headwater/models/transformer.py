@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import ConfigError, Diverged, InputError, NotEnoughData
-from headwater.models.learner import Losses
+from headwater.models.learner import Losses, Tell
 from headwater.models.samples import Points
 from headwater.models.tokenizer import hub_answers, unreachable
 from headwater.models.transformer_compute import (
@@ -176,6 +176,8 @@ class TransformerModel:
     mixing of the published script, which keeps a share of the very set that supplies the prompts."""
     training: tuple[Epoch, ...] = ()
     """The epochs of the last fit."""
+    progress: Tell | None = dataclasses.field(default=None, repr=False)
+    """Told how many prompts are continued, of how many."""
 
     @property
     def vocabulary(self) -> int:
@@ -241,6 +243,8 @@ class TransformerModel:
         uniform = rng.random((len(prompts), decoding.new_tokens)) if decoding.method == "sample" else None
 
         def write(rows: slice) -> Blocks:
+            if self.progress is not None:
+                self.progress(rows.start, len(prompts), "writing")
             if uniform is None:
                 return beam_search(self.module, self.precision, prompts[rows], decoding)
             return draw_tokens(self.module, self.precision, prompts[rows], uniform[rows], decoding)
@@ -329,6 +333,8 @@ class TransformerLearner:
     """How the fitted model writes."""
     copied: float = 0.0
     """Share of its samples that is prompts as they are."""
+    progress: Tell | None = dataclasses.field(default=None, compare=False, repr=False)
+    """Told how many steps are done, of how many; the fitted model tells it how far it has written."""
 
     def fit(self, samples: Points, rng: np.random.Generator, start: TransformerModel | None = None) -> TransformerModel:
         """Return a model fitted to the blocks.
@@ -367,6 +373,7 @@ class TransformerLearner:
                 self.decoding,
                 blocks if self.prompts is None else self.prompts,
                 self.copied,
+                progress=self.progress,
             )
             _check_blocks(blocks, model.vocabulary)
             if blocks.shape[1] > model.positions:
@@ -377,7 +384,7 @@ class TransformerLearner:
             reach = min(model.positions, blocks.shape[1] + self.decoding.new_tokens)
             spare = reach - blocks.shape[1] if start is None else 0
             weights = None if samples.weights is None else samples.weights / samples.weights.mean()
-            epochs = _train(model, blocks, weights, spare, settings, self.validation, rng)
+            epochs = _train(model, blocks, weights, spare, settings, self.validation, rng, self.progress)
         module.eval()
         return dataclasses.replace(model, training=epochs)
 
@@ -447,6 +454,7 @@ def _train(
     settings: TransformerSettings,
     validation: Blocks | None,
     rng: np.random.Generator,
+    progress: Tell | None,
 ) -> tuple[Epoch, ...]:
     """Train the model's network in place, and leave the weights of the chosen epoch in it.
 
@@ -458,6 +466,7 @@ def _train(
         settings: how.
         validation: chooses the epoch.
         rng: order and positions.
+        progress: told how many steps are done.
     """
     import torch
 
@@ -472,6 +481,7 @@ def _train(
     data = to_tensor(module, blocks)
     weight = None if weights is None else torch.as_tensor(weights, dtype=torch.float32, device=module.device)
     part = min(settings.batch, len(blocks))
+    steps = -(-len(blocks) // settings.batch)
     epochs: list[Epoch] = []
     best: dict[str, torch.Tensor] | None = None
     for epoch in range(settings.epochs):
@@ -492,6 +502,8 @@ def _train(
                 )
             optimizer.step()
             total += loss * len(chosen)
+            if progress is not None:
+                progress(epoch * steps + step + 1, settings.epochs * steps, f"epoch {epoch + 1}")
         module.eval()
         # an epoch's last step can spoil the weights without a loss that shows it; the validation loss does
         held_out = None

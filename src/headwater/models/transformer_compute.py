@@ -246,7 +246,8 @@ def device_named(device: Device) -> "torch.device":
         raise MissingExtraError("A transformer", "train") from error
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError(
-            [f"device = cuda: torch {torch.__version__} sees no GPU here; allowed are auto, cpu"], "the transformer"
+            [f"device = cuda: torch {torch.__version__} sees no GPU here; allowed are auto, cpu. Use device = cpu"],
+            "the transformer",
         )
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 

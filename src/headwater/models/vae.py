@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headwater.errors import ConfigError, Diverged, HeadwaterError, InputError, MissingExtraError, NotEnoughData
-from headwater.models.learner import Losses
+from headwater.models.learner import Losses, Tell
 from headwater.models.samples import Points
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ T = TypeVar("T")
 Parameters = Mapping[str, "Tensor"]
 _Batches = Callable[[np.random.Generator], Iterator[tuple["Tensor", "Tensor | None"]]]
 """Yields the batches of one epoch: images in [0, 1] on the device, and their weights."""
-Tell = Callable[[int, int, str], None]
 
 _log = logging.getLogger(__name__)
 

@@ -43,6 +43,12 @@ _ONE_STEP = ((10, 0.9206, 0.2212), (30, 0.9831, 0.1320), (100, 0.9916, 0.0676), 
 """Published table of 1,000 repeats of one fit: items, mean of the standard deviation, its spread."""
 
 
+_WORDS = {
+    "variance": "variance", "mean_squared": "squared error of the mean", "sigma": "standard deviation",
+    "log_variance": "log variance", "w2": "squared Wasserstein-2 distance",
+}  # fmt: skip
+
+
 class Settings(LabSettings):
     """Settings of the experiment."""
 
@@ -191,7 +197,9 @@ def _checks(arm: ArmResult) -> list[Check]:
             continue
         at = arm.generations if measure in {"log_variance", "mean_squared"} else early
         if math.isfinite(arm.expected[measure][at]):
-            checks.append(series_check(f"{arm.name}: {measure} after {at + 1} fits", arm, measure, generation=at))
+            checks.append(
+                series_check(f"{arm.name}: {_WORDS[measure]} after {at + 1} fits", arm, measure, generation=at)
+            )
     return checks
 
 
@@ -284,7 +292,7 @@ def _published_replace(bench: Bench, seeds: int) -> list[Check]:
         learner = GaussianLearner(estimator == "unbiased", exact=True)
         arm = _carry_out(bench, f"replace {estimator}", Replace(), items=n, fits=fits, seeds=5 * seeds, learner=learner)
         checks += [
-            series_check(f"replace, {estimator}, n={n}: {measure} after {fits} fits", arm, measure,
+            series_check(f"replace, {estimator}, n={n}: {_WORDS[measure]} after {fits} fits", arm, measure,
                          expected=getattr(law, measure))
             for measure in ("variance", "mean_squared", "log_variance", "sigma", "w2")
         ]  # fmt: skip

@@ -23,6 +23,7 @@ from headwater.lab.result import ArmResult, Check, Histogram, HistogramFigure, L
 from headwater.lab.threads import one_thread
 from headwater.loop.regimes import Replace
 from headwater.measure import rare_recall, rare_types, support
+from headwater.models.learner import Tell
 from headwater.models.samples import Points
 from headwater.models.tokenizer import Tokenizer, hub_answers, load_tokenizer, train_tokenizer, unreachable
 from headwater.models.transformer import (
@@ -171,7 +172,11 @@ class _Chain:
         """Return the model of the next generation."""
         if self.last is None:
             self.human = samples.values[0]
-        learner = replace(self.learner, prompts=self.human if self.settings.prompts == "original" else None)
+        learner = replace(
+            self.learner,
+            prompts=self.human if self.settings.prompts == "original" else None,
+            progress=_progress(self.bench, self.arm),
+        )
         return learner.fit(samples, rng, start=self.last if self.settings.start == "previous" else None)
 
     def model(self, generation: int, fit: Any) -> Any:
@@ -326,9 +331,13 @@ def _built_base(settings: Settings, tokenizer: Tokenizer, windows: Blocks, bench
     bench.tell(0, 1, "base")
     made: Any = bench.keep("base", _save, lambda folder: _load(folder, settings)).model(
         0,
-        lambda: TransformerLearner(training).fit(Points(windows[None]), rng),
+        lambda: TransformerLearner(training, progress=_progress(bench, "base")).fit(Points(windows[None]), rng),
     )
     return made
+
+
+def _progress(bench: Bench, what: str) -> Tell:
+    return lambda done, total, doing: bench.tell(done, total, f"{what}: {doing}")
 
 
 def _texts(settings: Settings) -> tuple[list[str], list[str], list[str], str]:

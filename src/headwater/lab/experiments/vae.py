@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Settings(LabSettings):
     batch: int = Field(default=0, ge=0, description="images per step; 0: 256, of small images 64")
     learning_rate: float = Field(default=0.0, ge=0, description="of Adam; 0: 0.001, of small images 0.005")
     share: float = Field(default=0.1, gt=0, le=1, description="human share of the regimes fresh and reserve")
-    device: str = Field(default="auto", description="auto, cpu or cuda")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="where to compute")
 
     @model_validator(mode="after")
     def _finite(self) -> "Settings":

@@ -157,10 +157,13 @@ def _checks(arm: ArmResult, settings: Settings) -> list[Check]:
         last = arm.series["variance"]
         name = f"{arm.name}: variance after {settings.generations} rounds"
         return [within_share(name, arm.expected["variance"][-1], last.mean[-1], 0.05, last.se[-1])]
+    rounds = sorted({1, arm.generations})
     return [
-        series_check(f"{arm.name}: squared error of the mean after 1 round", arm, "mean_squared", generation=1),
-        series_check(f"{arm.name}: squared error of the mean after {settings.generations} rounds", arm, "mean_squared"),
-        series_check(f"{arm.name}: mean after {settings.generations} rounds", arm, "mean"),
+        *(
+            series_check(f"{arm.name}: squared error of the mean, round {one}", arm, "mean_squared", generation=one)
+            for one in rounds
+        ),
+        series_check(f"{arm.name}: mean, round {arm.generations}", arm, "mean"),
     ]
 
 
