@@ -181,8 +181,7 @@ class Project:
             run_id: name of the run; by default the time and a digest of the settings.
             started: told the run's folder before any work is done.
         """
-        if files := tuple(experiment(name).files(settings)):
-            expand_paths(files)  # a mistyped path leaves no failed run behind
+        experiment(name).files(settings)  # a mistyped path leaves no failed run behind
         kept = {_EXPERIMENT: name, "settings": settings.model_dump(mode="json", exclude_none=True)}
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
         started(folder)

@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -65,8 +66,9 @@ class Experiment(Generic[T]):
     """Settings of the quick form."""
     references: tuple[str, ...] = ()
     """Keys of the bibliography."""
-    files: Callable[[T], Sequence[str]] = lambda settings: ()
-    """Paths the settings name: a run that is resumed never goes on with files that have changed."""
+    files: Callable[[T], Sequence[Path]] = lambda settings: ()
+    """Files the settings name: a run that is resumed never goes on with files that have changed. Raises InputError where a
+    name stands for none."""
     needs: str = ""
     """Extra it needs, such as ``train``; empty: the bare installation."""
 

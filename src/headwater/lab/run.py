@@ -10,7 +10,7 @@ from headwater.errors import MissingExtraError
 from headwater.lab.bench import Bench, Steps
 from headwater.lab.experiment import Experiment, Findings, LabSettings
 from headwater.lab.result import ArmResult, ArmVerdicts, LabResult
-from headwater.loop.inputs import fingerprint
+from headwater.loop.inputs import content_digest
 from headwater.loop.versions import used_versions
 from headwater.measure import Evidence, Scaling, Trend, definitions, phases
 from headwater.models.learner import Tell
@@ -41,8 +41,7 @@ def run_experiment(
     """
     _check_extra(one)
     versions = used_versions()
-    files = tuple(one.files(settings))
-    key = digest([one.name, settings.model_dump(mode="json"), fingerprint(files) if files else "", versions])
+    key = digest([one.name, settings.model_dump(mode="json"), content_digest(one.files(settings)), versions])
     findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
     checks = [check for check in findings.checks if check.se != 0 or check.observed == check.expected]
     human = next((arm for arm in findings.arms if arm.name == "human-only"), None)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from headwater.config import Settings
 from headwater.errors import InputError, NotEnoughData
 from headwater.gate import Part, Split, split_by_group
 from headwater.loop.result import CorpusFacts, ReadFacts
+from headwater.models.learner import Tell
 from headwater.schema import DOCUMENT, Origin
 from headwater.sources import (
     Columns,
@@ -31,7 +32,7 @@ MAX_HUMAN_WORDS = 3_000_000
 MAX_RECIPE_WORDS = 1_000_000
 """Words of one recipe that are tested at most. The verdict covers the recipe's other documents too."""
 
-Progress = Callable[[int, int, str], None]
+Progress = Tell
 """Called with the steps done, the steps there are, and what is being done."""
 
 
@@ -76,8 +77,13 @@ def fingerprint(paths: tuple[str, ...]) -> str:
 
     A resumed run compares it, so that it can never go on with files that have changed.
     """
+    return content_digest(expand_paths(paths))
+
+
+def content_digest(files: Iterable[Path]) -> str:
+    """Return a digest of the names and the content of files."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in expand_paths(paths):
+    for path in files:
         digest.update(f"{path}\n{path.stat().st_size}\n".encode())
         with path.open("rb") as file:
             while block := file.read(1 << 20):

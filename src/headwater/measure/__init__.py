@@ -21,6 +21,7 @@ from headwater.measure.gaussian_distance import (
     normal_kl,
     normal_squared_w2,
 )
+from headwater.measure.modes import separate_modes
 from headwater.measure.selection import curated, fisher_gain
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "rare_recall",
     "rare_types",
     "sample_coverage",
+    "separate_modes",
     "support",
     "tail_survival",
 ]

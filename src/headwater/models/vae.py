@@ -238,7 +238,9 @@ class VaeLearner:
         if not samples.items:
             raise NotEnoughData("There are no images to fit; one at least is needed.")
         nets, losses = [], []
-        for replicate, own in enumerate(rng.spawn(samples.replicates)):
+        # not rng.spawn(): its children depend on how often it was called, so that a resumed loop would differ
+        seeds = rng.integers(2**32, size=(samples.replicates, 4))
+        for replicate, own in enumerate(map(np.random.default_rng, seeds)):
             source = _source(samples, replicate, self.batch, device)
             net, loss = self._train(source, samples.items, replicate, samples.replicates, own, device)
             nets.append({name: values.detach().cpu().numpy() for name, values in net.items()})

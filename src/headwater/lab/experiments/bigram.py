@@ -29,6 +29,7 @@ from headwater.lab.result import (
 )
 from headwater.lineage import drift
 from headwater.models.chain import FREQUENCY_CLASSES, PASSAGE, RARE, ChainLearner, ChainModel, Text
+from headwater.sources import expand_paths
 
 _LEAST_TOKENS = 100
 _CHECKED_TOKENS = 10_000
@@ -317,7 +318,7 @@ EXPERIMENT = Experiment(
     "and is trained on that. Which words are lost, and when, follows from their counts alone: a word used once is gone "
     "after about two generations. Keeping the earlier texts keeps every word.",
     settings=Settings,
-    files=lambda settings: [settings.data] if settings.data else [],
+    files=lambda settings: expand_paths([settings.data]) if settings.data else [],
     run=run,
     regimes=("replace", "accumulate", "fresh", "reserve"),
     more_regimes=("human-only", "subsample", "filtered", "gated"),

@@ -284,7 +284,7 @@ EXPERIMENT = Experiment(
     settings=Settings,
     run=run,
     regimes=("replace", "accumulate", "fresh", "reserve"),
-    more_regimes=("human-only", "subsample", "gated"),
-    quick={"seeds": 4, "generations": 19, "check_seeds": 0},
+    more_regimes=("human-only", "subsample", "filtered", "gated"),
+    quick={"seeds": 10, "generations": 19, "check_seeds": 0},
     references=("seddik2024", "suresh2025", "kazdan2024"),
 )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from headwater.lab import theory
 from headwater.lab.bench import Arm, Bench
 from headwater.lab.experiment import Experiment, Findings, LabSettings, series_check, within_share
 from headwater.lab.figures import curves, inbreeding
@@ -80,10 +81,7 @@ def _fixation(arm: ArmResult, settings: Settings) -> Check | None:
     open_ = 1 - np.array(arm.series["fixed"].mean)
     if open_[-1] > 0:
         return None
-    # E[T] is the sum of P(T > t) and E[T^2] that of (2t + 1) P(T > t), from t = 0 fits
-    mean = 1 + float(open_.sum())
-    square = 1 + float(((2 * np.arange(1, len(open_) + 1) + 1) * open_).sum())
-    se = float(np.sqrt((square - mean * mean) / arm.replicates))
+    mean, se = theory.mean_wait(open_.tolist(), arm.replicates)
     wanted = drift.fixation_time(settings.throws, settings.sides)
     # the law is a diffusion approximation, good to 3%; with few dice chance moves the mean further than that
     return within_share("replace: mean fits until one side is left", wanted, mean, max(0.03, 4 * se / wanted), se)

@@ -36,6 +36,8 @@ class Settings(LabSettings):
             raise ValueError(f"exchanged + human = {self.exchanged + self.human:g}: together at most 1")
         if round(self.exchanged * self.items) < self.models - 1:
             raise ValueError("exchanged x items must leave at least one item per other model")
+        if round(self.exchanged * self.items) + round(self.human * self.items) > self.items:
+            raise ValueError(f"exchanged and human, each rounded to whole items, are more than items = {self.items}")
         return self
 
 

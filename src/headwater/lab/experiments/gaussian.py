@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from headwater.lab import theory
 from headwater.lab.ancestry import inbreeding_of
@@ -77,6 +77,16 @@ class Settings(LabSettings):
     check_seeds: int = Field(
         default=40_000, ge=0, le=1_000_000, description="chains of the checks at published settings; 0 leaves them out"
     )
+
+    @model_validator(mode="after")
+    def _reserved(self) -> "Settings":
+        wanted = round(self.share * self.items)
+        if self.reserve_items and not self.reserve_by_chance and wanted > self.reserve_items:
+            raise ValueError(
+                f"reserve_items = {self.reserve_items}: share x items, {wanted}, are drawn from it without "
+                "replacement. Give a larger reserve or a smaller share, or set reserve_by_chance"
+            )
+        return self
 
 
 def run(settings: Settings, bench: Bench) -> Findings:

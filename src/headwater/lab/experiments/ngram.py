@@ -5,6 +5,7 @@ from pydantic import Field
 from headwater.lab.bench import Bench
 from headwater.lab.experiment import Experiment, Findings
 from headwater.lab.experiments.bigram import ChainSettings, retrain_chains
+from headwater.sources import expand_paths
 
 
 class Settings(ChainSettings):
@@ -25,7 +26,7 @@ EXPERIMENT = Experiment(
     "model copies long stretches and repeats some instead of others. With two words of context words vanish as they do "
     "with a bigram; with more, whole stretches live or die together and more words are lost.",
     settings=Settings,
-    files=lambda settings: [settings.data] if settings.data else [],
+    files=lambda settings: expand_paths([settings.data]) if settings.data else [],
     run=run,
     regimes=("replace", "accumulate", "fresh", "reserve"),
     more_regimes=("human-only", "subsample", "filtered", "gated"),

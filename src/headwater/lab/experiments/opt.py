@@ -35,7 +35,7 @@ from headwater.models.transformer import (
     load_transformer,
 )
 from headwater.models.transformer_compute import Blocks, Decoding
-from headwater.sources import Columns, collect_documentation, read_documents
+from headwater.sources import Columns, collect_documentation, expand_paths, read_documents
 
 WIKITEXT2 = "wikitext2"
 _WIKITEXT2_REPOSITORY, _WIKITEXT2_FOLDER = "Salesforce/wikitext", "wikitext-2-raw-v1"
@@ -558,7 +558,7 @@ EXPERIMENT = Experiment(
     "with a tenth of the original data in every training set it loses less. What it writes becomes ever likelier and "
     "poorer.",
     settings=Settings,
-    files=lambda settings: [settings.data] if settings.data not in {"", WIKITEXT2} else [],
+    files=lambda settings: expand_paths([settings.data]) if settings.data not in {"", WIKITEXT2} else [],
     run=run,
     regimes=("replace", "reserve"),
     more_regimes=("human-only", "accumulate", "subsample", "fresh"),

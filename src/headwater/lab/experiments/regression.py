@@ -59,8 +59,8 @@ def run(settings: Settings, bench: Bench) -> Findings:
         if "risk" in arm.expected:
             checks += [
                 series_check(f"{arm.name}: excess test error after {fits} fits", arm, "risk", generation=fits - 1)
-                for fits in (1, 5, 10, settings.generations + 1)
-                if fits <= settings.generations + 1
+                for fits in sorted({1, 5, 10, arm.generations + 1})
+                if fits <= arm.generations + 1
             ]
     figures = [
         curves(arms, "risk", "Test error beyond the noise", "Excess of the mean squared error"),
@@ -115,7 +115,7 @@ def _scaling(name: str, settings: Settings, bench: Bench) -> Scaling:
             update={"items": sizes[-1], "seeds": min(settings.seeds, 500), "law": "exact", "inputs": "new"}
         )
         arm = _arm(name, larger, bench.seed)
-        arms.append(bench.run(_renamed(arm, f"{name} at {sizes[-1]} rows")))
+        arms.append(bench.run(replace(arm, name=f"{name} at {sizes[-1]} rows")))
     risk = [arm.series["risk"] for arm in arms]
     return Scaling(
         np.array(sizes, dtype=np.float64),
@@ -124,10 +124,6 @@ def _scaling(name: str, settings: Settings, bench: Bench) -> Scaling:
         np.array([one.se[0] for one in risk]),
         np.array([one.se[-1] for one in risk]),
     )
-
-
-def _renamed(arm: Arm, name: str) -> Arm:
-    return replace(arm, name=name)
 
 
 EXPERIMENT = Experiment(

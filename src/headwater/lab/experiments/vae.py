@@ -96,7 +96,7 @@ def run(settings: Settings, bench: Bench) -> Findings:
     ]  # fmt: skip
     drawn = f"{settings.samples:,} images a generation" if settings.samples else "images drawn anew for every batch"
     notes = [
-        f"{items:,} training images of {source}, {side} x {side}; {drawn}; {settings.epochs} epochs.",
+        f"{arms[0].items:,} training images of {source}, {side} x {side}; {drawn}; {settings.epochs} epochs.",
         f"Diversity is counted on {_CLUSTERS} clusters of human images in the first encoder's latent space.",
     ]
     if not settings.samples:
@@ -106,6 +106,20 @@ def run(settings: Settings, bench: Bench) -> Findings:
     if side != _PUBLISHED_SIDE or items < _PUBLISHED_ITEMS:
         notes.append("The published run had 60,000 images of 28 x 28; fewer give the same shape, not the same numbers.")
     return Findings(arms, [check for arm in arms for check in _checks(arm, items, side)], figures, notes)
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Return the file of images the settings name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not settings.data:
+        return []
+    path = Path(settings.data)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}. Give a numpy .npz file with the arrays x_train and x_test.")
+    return [path]
 
 
 def _images(path: str) -> tuple[NDArray[Any], NDArray[Any], str]:
@@ -303,7 +317,7 @@ EXPERIMENT = Experiment(
     "what the first draws, and so on. Images are drawn anew for every batch, so data never run out: what is lost, "
     "generation by generation, is lost by the fit alone. Digits blur and become alike.",
     settings=Settings,
-    files=lambda settings: [settings.data] if settings.data else [],
+    files=_files,
     run=run,
     regimes=("replace",),
     more_regimes=("human-only", "accumulate", "subsample", "fresh", "reserve", "filtered", "gated"),

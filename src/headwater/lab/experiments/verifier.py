@@ -191,9 +191,9 @@ EXPERIMENT = Experiment(
     name="verifier",
     title="Selection by a perfect, an imperfect and a biased verifier",
     summary="A model made from few human items writes many, a verifier chooses among them, and the model is retrained "
-    "on its choice. Any verifier helps at first. Then the gain stops, and the model converges to what the verifier "
-    "believes: a biased one turns the gain into a loss, and where the spread is learned too, diversity falls as a "
-    "power law.",
+    "on its choice. A verifier that is nearly right helps at first. Then the gain stops, and the model converges to "
+    "what the verifier believes: a biased one makes it worse than it was, and where the spread is learned too, "
+    "diversity falls as a power law.",
     settings=Settings,
     run=run,
     regimes=("none", "perfect", "imperfect", "biased", "biased, spread learned"),
