@@ -256,8 +256,8 @@ def test_checks_say_by_how_much_and_whether() -> None:
     assert not within_share("a", 100, 102.1, 0.02).ok
     assert within("a", 0.2, 0.204, 0.005).ok
     assert not within("a", 0.2, 0.206, 0.005).ok
-    assert in_range("a", 5.0, 1, 10, published=3).ok
-    assert not in_range("a", float("nan"), 1, 10, published=3).ok
+    assert in_range("a", 5.0, 1, 10, reference=3).ok
+    assert not in_range("a", float("nan"), 1, 10, reference=3).ok
 
 
 @pytest.mark.parametrize("name", names())

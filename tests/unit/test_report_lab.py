@@ -60,7 +60,7 @@ def arm(name, generations=60, replicates=200, *, family=True):
     }
     computed = tuple((1 - (1 - 1 / N) ** (min(RATES.get(name, 1.0), 1.0) * g + 1)).tolist()) if family else ()
     law = {"variance": tuple(kept.tolist())}
-    return ArmResult(name, N, replicates, generations, series, law, computed, "variance", 1.0, {}, (), 1.5)
+    return ArmResult(name, N, replicates, generations, series, law, computed, "variance", 1.0, {}, (), 0.0, None, 1.5)
 
 
 def banded(mean, width, replicates):

@@ -77,7 +77,8 @@ def show(
         print_json(graph_json(graph, found))
         return
     print(lineage_summary(graph, found, _MOST_ROWS, unit))
-    print("\n".join(lines))
+    for line in lines:
+        print(line)
     print(LIMITS)
     if report is not None:
         print(f"Report: {report}")

@@ -127,6 +127,7 @@ def lab_json(result: LabResult, report: str) -> dict[str, Any]:
                 "computed_f": _finite(arm.computed_f[-1]) if len(arm.computed_f) > arm.generations else None,
                 "observed_f": _finite(arm.observed_f[-1]) if arm.observed_f else None,
                 "last": {name: _finite(series.mean[-1]) for name, series in arm.series.items()},
+                "seconds": round(arm.seconds, 3),
                 "stopped": arm.stopped or None,
             }
             for arm in result.arms

@@ -8,7 +8,7 @@ import numpy as np
 
 from headwater.lab.recursion import Selecting
 from headwater.lineage import Graph, Node, drift, inbreeding
-from headwater.loop.regimes import Accumulate, HumanOnly, Part, Regime, Replace, Source, Subsample
+from headwater.loop.regimes import Accumulate, HumanOnly, Part, Regime, Replace, Source, Subsample, counts
 
 _MOST_GENERATIONS = 300
 """Longer trees are followed by their closed form where one is known, and up to here where none is."""
@@ -82,8 +82,10 @@ def _generation(
     written = ((before, 1 - sum(share for _, share in chances)), *chances)
     nodes: list[Node] = []
     inputs: list[tuple[str, float]] = []
-    for number, part in enumerate(part for part in parts if not part.by_chance):
-        count = round((1.0 if part.share is None else part.share) * items)
+    for number, (part, taken) in enumerate(zip(parts, counts(parts, items), strict=True)):
+        if part.by_chance:
+            continue
+        count = items if taken is None else taken
         if not count:
             continue
         name = f"{part.source}-{generation}-{number}"

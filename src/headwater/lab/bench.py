@@ -58,6 +58,10 @@ class Arm:
     snapshot: Callable[[Step[Any]], Snapshot] | None = None
     snapshots: tuple[int, ...] = ()
     """Generations to take a snapshot of, of the first replicates."""
+    least_risk: float = 0.0
+    """Lowest possible value of ``risk``; 0 where risk is an excess."""
+    uninformed_risk: float | None = None
+    """``risk`` of a model that has learnt nothing; needed where the lowest possible one is not known."""
     computed_f: Sequence[float] | None = None
     """Inbreeding coefficient of each generation's model; None: from the tree the regime implies. Empty where
     no family tree says anything."""
@@ -201,6 +205,8 @@ class Bench:
             arm.human_diversity,
             finals,
             tuple(snapshots),
+            arm.least_risk,
+            arm.uninformed_risk,
             time.perf_counter() - started,
             stopped,
         )

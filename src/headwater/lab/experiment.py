@@ -67,8 +67,8 @@ class Experiment(Generic[T]):
     references: tuple[str, ...] = ()
     """Keys of the bibliography."""
     files: Callable[[T], Sequence[Path]] = lambda settings: ()
-    """Files the settings name: a run that is resumed never goes on with files that have changed. Raises InputError where a
-    name stands for none."""
+    """Files the settings name: a run that is resumed never goes on with files that have changed. Raises InputError
+    where a name stands for none."""
     needs: str = ""
     """Extra it needs, such as ``train``; empty: the bare installation."""
 
@@ -185,6 +185,6 @@ def within(name: str, expected: float, observed: float, margin: float, se: float
     return Check(name, expected, observed, se, z, f"within {margin:g}", bool(abs(observed - expected) <= margin))
 
 
-def in_range(name: str, observed: float, low: float, high: float, *, published: float) -> Check:
-    """Return whether a number lies in a range; ``published`` is the single value the range was set around."""
-    return Check(name, published, observed, None, None, f"{low:g} to {high:g}", bool(low <= observed <= high))
+def in_range(name: str, observed: float, low: float, high: float, *, reference: float) -> Check:
+    """Return whether a number lies in a range; ``reference`` is the single value the range was set around."""
+    return Check(name, reference, observed, None, None, f"{low:g} to {high:g}", bool(low <= observed <= high))

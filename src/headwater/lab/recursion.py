@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from headwater.loop.regimes import Filtered, History, Regime, Source, next_training_set, remembers
+from headwater.loop.regimes import Filtered, History, Regime, Source, counts, next_training_set, remembers
 from headwater.models.learner import Learner, Model
 from headwater.models.samples import Samples
 
@@ -171,7 +171,10 @@ class _Stream:
         return cls(bits, bits.state)
 
     def at(self, generation: int) -> np.random.Generator:
-        """Return the generator of a generation; what was returned for another one becomes it too."""
+        """Return the generator of a generation; what was returned for another one becomes it too.
+
+        ``spawn`` must not be called on it: its children would depend on how often that was done before.
+        """
         self.bits.state = self.start
         self.bits.advance(generation * _JUMP)
         return np.random.Generator(self.bits)
@@ -183,5 +186,6 @@ def _to_generate(regime: Regime, items: int) -> int:
         return 0
     if isinstance(regime, Filtered) or remembers(regime):
         return regime.oversample * items
-    shares = [1.0 if part.share is None else part.share for part in regime.parts if part.source is Source.NEWEST]
-    return regime.oversample * max((round(share * items) for share in shares), default=items)
+    taken = zip(regime.parts, counts(regime.parts, items), strict=True)
+    newest = [items if count is None else count for part, count in taken if part.source is Source.NEWEST]
+    return regime.oversample * max(newest, default=items)

@@ -51,6 +51,10 @@ class ArmResult:
     finals: Mapping[str, tuple[float, ...]]
     """Each measure at the last generation, by replicate (at most 1,000)."""
     snapshots: tuple[Snapshot, ...]
+    least_risk: float
+    """Lowest possible value of the measure ``risk``."""
+    uninformed_risk: float | None
+    """``risk`` of a model that has learnt nothing, where it is known."""
     seconds: float
     stopped: str = ""
     """Why it ended before its last generation; empty where it did not."""

@@ -1,6 +1,7 @@
 """Carries out an experiment: its arms, the verdict of each definition of collapse, and everything the report needs."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from headwater.loop.versions import used_versions
 from headwater.measure import Evidence, Scaling, Trend, definitions, phases
 from headwater.models.learner import Tell
 from headwater.schema import digest
+
+_EXTRA_PACKAGES = {"train": ("torch", "transformers", "tokenizers")}
+"""Packages of an extra that compute results."""
 
 
 def run_experiment(
@@ -40,7 +44,7 @@ def run_experiment(
         Diverged: not even the first generation could be carried out.
     """
     _check_extra(one)
-    versions = used_versions()
+    versions = used_versions() | {name: version(name) for name in _EXTRA_PACKAGES.get(one.needs, ())}
     key = digest([one.name, settings.model_dump(mode="json"), content_digest(one.files(settings)), versions])
     findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
     checks = [check for check in findings.checks if check.se != 0 or check.observed == check.expected]
@@ -93,6 +97,8 @@ def _evidence(arm: ArmResult, human: ArmResult | None, scaling: Scaling | None) 
         hallucinated=_trend(arm, "hallucinated"),
         reference_risk=None if human is None else _trend(human, "risk"),
         scaling=scaling,
+        least_risk=arm.least_risk,
+        uninformed_risk=arm.uninformed_risk,
     )
 
 

@@ -102,7 +102,7 @@ def plan(
     Assumes a neutral plug-in learner and the long run.
 
     Args:
-        target_f: F is to stay below it, in (0, 1].
+        target_f: F is to stay below it, in (0, 1).
         n: items of a training set, human ones included.
         tail_frequency: natural frequency of the rarest type to keep, in (0, 1).
         survival: probability with which that type is to be present in a training set, in (0, 1).
@@ -111,8 +111,8 @@ def plan(
     Raises:
         InputError: a number is out of range, or a target cannot be reached even with nothing but fresh human data.
     """
-    if not 0 < target_f <= 1:
-        raise InputError(f"The target for F is {target_f}. It must be above 0 and at most 1.")
+    if not 0 < target_f < 1:
+        raise InputError(f"The target for F is {target_f}. It must be above 0 and below 1.")
     for what, share in (("tail frequency", tail_frequency), ("survival probability", survival)):
         if share is not None and not 0 < share < 1:
             raise InputError(f"The {what} is {share}. It must be between 0 and 1.")

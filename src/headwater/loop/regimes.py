@@ -7,14 +7,14 @@ the weights, He et al. 2025 (arXiv:2502.18049).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from headwater.errors import InputError
+from headwater.errors import ConfigError, InputError
 from headwater.models.samples import Samples
 
 S = TypeVar("S", bound=Samples)
@@ -187,10 +187,29 @@ class Filtered:
     base: "Regime" = field(default_factory=Replace)
     """What is done with the items that were kept."""
 
+    def __post_init__(self) -> None:
+        if remembers(self.base):
+            raise ConfigError(
+                ["a filter chooses among the newest items only, and this regime keeps everything"], "the regime"
+            )
+
     @property
     def parts(self) -> tuple[Part, ...]:
         """Return the parts of the regime underneath."""
         return self.base.parts
+
+
+def counts(parts: Sequence[Part], budget: int) -> tuple[int | None, ...]:
+    """Return how many items each part takes; None where it takes all of its source, or takes the place of others.
+
+    Shares that add up to 1 fill the budget exactly: the last of them takes what rounding left.
+    """
+    shared = [part.share for part in parts if part.share is not None and not part.by_chance]
+    rounded = [round(share * budget) for share in shared]
+    if shared and math.isclose(math.fsum(shared), 1):
+        rounded[-1] = budget - sum(rounded[:-1])
+    left = iter(rounded)
+    return tuple(None if part.share is None or part.by_chance else next(left) for part in parts)
 
 
 def remembers(regime: Regime) -> bool:
@@ -214,14 +233,13 @@ def next_training_set(regime: Regime, history: History[S], rng: np.random.Genera
     if isinstance(regime, Filtered):
         newest = regime.choose(newest, budget, rng)
     training: S | None = None
-    for part in regime.parts:
+    for part, items in zip(regime.parts, counts(regime.parts, budget), strict=True):
         source = _source(part.source, history, newest)
         if part.by_chance:
             assert training is not None
             assert source is not None
             training = training.blend(source, part.share or 0.0, rng)
             continue
-        items = None if part.share is None else round(part.share * budget)
         if items == 0:
             continue
         if source is None:

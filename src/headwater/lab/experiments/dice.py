@@ -17,6 +17,8 @@ from headwater.lineage import drift
 from headwater.models.categorical import CategoricalLearner, CategoricalSource
 from headwater.models.samples import Counts
 
+_DIFFUSION = 50
+"""Throws from which the law of the time until one side is left, a diffusion approximation, is good to 3%."""
 _SETTLED = 300
 """Generations after which every regime but replace has come to rest."""
 
@@ -79,7 +81,7 @@ def _measure(step: Step[Counts]) -> Mapping[str, NDArray[np.float64]]:
 def _fixation(arm: ArmResult, settings: Settings) -> Check | None:
     """Return the check of the mean number of fits until one side is left; None where some dice still have two."""
     open_ = 1 - np.array(arm.series["fixed"].mean)
-    if open_[-1] > 0:
+    if open_[-1] > 0 or settings.throws < _DIFFUSION:
         return None
     mean, se = theory.mean_wait(open_.tolist(), arm.replicates)
     wanted = drift.fixation_time(settings.throws, settings.sides)

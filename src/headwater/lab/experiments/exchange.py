@@ -22,7 +22,7 @@ from headwater.models.samples import Counts
 class Settings(LabSettings):
     """Settings of the experiment."""
 
-    seeds: int = Field(default=5000, ge=2, le=1_000_000, description="independent replicates")
+    seeds: int = Field(default=2000, ge=2, le=1_000_000, description="independent replicates")
     generations: int = Field(default=30, ge=1, le=200, description="how often the models are retrained")
     models: int = Field(default=3, ge=2, le=8, description="models that feed each other")
     items: int = Field(default=60, ge=10, le=100_000, description="items each model is trained on")

@@ -132,14 +132,14 @@ def _checks(arm: ArmResult, settings: Settings) -> list[Check]:
     late, early = 2000, 50
     sigma, l2 = arm.series["component_sigma"].median, arm.series["squared_l2"].median
     ratio = sigma[-1] / math.exp(-arm.generations * settings.components / settings.items)
-    thumb = in_range("component std at the end over the rule of thumb, median", ratio, 0.2, 5.0, published=1.0)
+    thumb = in_range("component std at the end over the rule of thumb, median", ratio, 0.2, 5.0, reference=1.0)
     if arm.generations < late or (settings.items, settings.components) != (1000, 2):
         return [thumb]
     return [
         thumb,
-        in_range(f"component std at generation {late}, median", sigma[late], *_SIGMA_RANGE, published=_PUBLISHED_SIGMA),
-        in_range(f"squared L2 at generation {late}, median", l2[late], *_L2_RANGE, published=_PUBLISHED_L2),
-        in_range("growth of squared L2 since generation 50", l2[late] / l2[early], 1e3, math.inf, published=1e4),
+        in_range(f"component std at generation {late}, median", sigma[late], *_SIGMA_RANGE, reference=_PUBLISHED_SIGMA),
+        in_range(f"squared L2 at generation {late}, median", l2[late], *_L2_RANGE, reference=_PUBLISHED_L2),
+        in_range("growth of squared L2 since generation 50", l2[late] / l2[early], 1e3, math.inf, reference=1e4),
     ]
 
 

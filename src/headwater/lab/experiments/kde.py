@@ -78,7 +78,8 @@ def _arm(name: str, settings: Settings) -> Arm:
         together=1 if name == "gated" else None,
         snapshot=_points if panel.shape[1] == 2 else None,
         snapshots=tuple(sorted({0, last // 4, last // 2, last})),
-        computed_f=(),  # the kernel's noise is mutation, which no family tree knows
+        diversity="variance",
+        human_diversity=1.0,
     )
 
 
@@ -121,7 +122,7 @@ def _panel(snapshot: Snapshot) -> ScatterPanel:
 
 _NOTES = (
     "Risk is the mean loss on a fixed panel of human points; training and test points come from the same law.",
-    "No inbreeding coefficient is computed: the kernel's noise is mutation, and the variance grows to (n − 1)h².",
+    "The kernel's noise is mutation: more variance is observed than the family tree says, up to (n − 1)h².",
     "The Wasserstein distance is between the model and the panel along fixed directions, by quantiles.",
 )
 

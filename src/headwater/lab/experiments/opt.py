@@ -266,7 +266,7 @@ def _arm(name: str, settings: Settings, ground: _Ground, items: int, bench: Benc
         measure=lambda step: _measures(step, chain, ground, settings),
         snapshot=lambda step: _snapshot(step, chain, ground),
         snapshots=tuple(sorted({round(g) for g in np.linspace(0, settings.generations, _SNAPSHOTS)})),
-        computed_f=(),  # no learner that reproduces its training set: no family tree says what to expect
+        uninformed_risk=math.log(ground.tokenizer.size),
     )
     return arm, chain
 
@@ -510,7 +510,7 @@ def _checks(arms: Sequence[ArmResult], settings: Settings, zero_shot: float | No
             checks.append(within_share("zero-shot perplexity", _ZERO_SHOT, zero_shot, 0.1))
         checks.append(within_share("perplexity of generation 0", _GENERATION_0, perplexity[0], 0.1))
         checks.append(
-            in_range("perplexity of generation 1 without original data", perplexity[1], *_SPIKE, published=61.1)
+            in_range("perplexity of generation 1 without original data", perplexity[1], *_SPIKE, reference=61.1)
         )
     return checks
 
@@ -550,6 +550,14 @@ def _notes(settings: Settings, ground: _Ground, items: int, zero_shot: float | N
     return notes
 
 
+def _files(settings: Settings) -> list[Path]:
+    """Return the files the settings name: text, and the weights of a model of the user's own."""
+    texts = expand_paths([settings.data]) if settings.data not in {"", WIKITEXT2} else []
+    model = Path(settings.model)
+    weights = sorted(path for path in model.glob("*") if path.is_file()) if settings.model and model.is_dir() else []
+    return [*texts, *weights]
+
+
 EXPERIMENT = Experiment(
     name="opt",
     title="The Curse of Recursion: a transformer reads what it wrote",
@@ -558,7 +566,7 @@ EXPERIMENT = Experiment(
     "with a tenth of the original data in every training set it loses less. What it writes becomes ever likelier and "
     "poorer.",
     settings=Settings,
-    files=lambda settings: expand_paths([settings.data]) if settings.data not in {"", WIKITEXT2} else [],
+    files=_files,
     run=run,
     regimes=("replace", "reserve"),
     more_regimes=("human-only", "accumulate", "subsample", "fresh"),

@@ -1,5 +1,6 @@
 """A table of measurements and a mixture of Gaussians: every regime, a filter that explodes and a gate that holds."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -120,6 +121,7 @@ def _arm(name: str, settings: Settings) -> Arm:
         replicates=settings.seeds,
         test=settings.test,
         diversity="heterozygosity",
+        uninformed_risk=len(_FEATURES) / 2 * (math.log(2 * math.pi) + 1),  # one Gaussian without correlations
         width=len(_FEATURES),
         together=1 if name == "gated" else None,
         measure=partial(_measure, {}),
@@ -156,7 +158,7 @@ def _checks(arm: ArmResult, settings: Settings) -> list[Check]:
     if any(getattr(settings, name) != getattr(default, name) for name in same) or settings.seeds < 5:
         return []
     published, low, high = _MEASURED[arm.name]
-    return [in_range(f"{arm.name}: test loss", arm.series["risk"].mean[-1], low, high, published=published)]
+    return [in_range(f"{arm.name}: test loss", arm.series["risk"].mean[-1], low, high, reference=published)]
 
 
 def _table(arms: list[ArmResult]) -> TableFigure:

@@ -1,5 +1,6 @@
 """Selection by a verifier: what it gains at first, where it stops, and whose opinion the model ends with."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.stats import norm
 
+from headwater.errors import InputError
 from headwater.lab.bench import Arm, Bench
 from headwater.lab.experiment import Experiment, Findings, LabSettings, series_check, within_share
 from headwater.lab.figures import curves
@@ -18,8 +20,7 @@ from headwater.loop.regimes import Filtered
 from headwater.models.gaussian import GaussianLearner, GaussianSource
 from headwater.models.samples import Points
 
-_OVERSAMPLE = 5
-"""Items written per item kept: enough for every verifier here, whose acceptance stays above a third."""
+_START = 0.7  # the first model's mean is seldom further off: three standard errors of 20 items
 _ACCEPTED_AT_ALL = 0.05
 """A human item counts as covered when the verifier accepts it with at least this probability."""
 _LEAST_COVERAGE = 0.95
@@ -46,6 +47,15 @@ class _Verifier:
     spread: float
     """Standard deviation of the centre over replicates."""
     scale: float
+
+    def acceptance(self) -> float:
+        """Return the share of human items it accepts, with its centre two standard deviations from where it should be.
+
+        That is where it accepts least: later items come closer to its centre.
+        """
+        a = self.scale**2 / (self.scale**2 + 1)
+        apart = abs(self.centre) + 2 * self.spread + _START
+        return math.sqrt(a) * math.exp(-(apart**2) / (2 * (1 + self.scale**2)))
 
     def coverage(self) -> float:
         """Return the share of human items it accepts with at least a stated probability."""
@@ -94,13 +104,14 @@ def _arm(name: str, verifier: _Verifier | None, settings: Settings) -> Arm:
         generations=settings.generations,
         replicates=settings.seeds,
         oracle={"variance": partial(_variance, settings)} if learned else _laws(verifier, settings),
-        width=max(1, _OVERSAMPLE * settings.items // settings.human),
+        width=max(1, 5 * settings.items // settings.human),
         measure=_measure,
     )
 
 
 def _regime(verifier: _Verifier | None, settings: Settings, ground: Ground[Points]) -> Filtered:
-    oversample = max(1, -(-_OVERSAMPLE * settings.items // settings.human))
+    written = settings.items if verifier is None else math.ceil(1.5 * settings.items / verifier.acceptance())
+    oversample = -(-written // settings.human)
     replicates = ground.human.replicates
 
     def choose(candidates: Points, items: int, rng: np.random.Generator) -> Points:  # noqa: ARG001
@@ -108,6 +119,11 @@ def _regime(verifier: _Verifier | None, settings: Settings, ground: Ground[Point
             return Points(candidates.values[:, : settings.items])
         chance = np.exp(-np.square((candidates.values - centre) / verifier.scale) / 2)
         refused = rng.random(candidates.values.shape) >= chance
+        if int((~refused).sum(axis=1).min()) < settings.items:
+            raise InputError(
+                f"The verifier accepted fewer than the {settings.items} items wanted of {candidates.items} written. "
+                "Choose a larger scale, a smaller bias, or more human items."
+            )
         # a stable sort puts the accepted first and keeps the order in which they were written
         return candidates.take(np.argsort(refused, axis=1, kind="stable")[:, : settings.items])
 
