@@ -191,12 +191,19 @@ class Project:
         """Return the result of a finished run or experiment.
 
         Raises:
-            StoreError: there is no such run, or it is not finished.
+            StoreError: there is no such run, it is not finished, or another version wrote it in another form.
         """
         folder = resolve(self.folder, run)
         folder.manifest()
         kind = LabResult if _EXPERIMENT in folder.settings() else RunResult
-        result: RunResult | LabResult = load(folder.path / "result.json", kind)
+        try:
+            result: RunResult | LabResult = load(folder.path / "result.json", kind)
+        except ValueError as error:  # pydantic's own error is one
+            made_by = dict(cast("dict[str, str]", folder.manifest().get("versions", {}))).get("headwater", "unknown")
+            raise StoreError(
+                f"The result of run {folder.id} cannot be read by this version; Headwater {made_by} wrote it. "
+                f"Its report opens without: {folder.path / 'report.html'}"
+            ) from error
         return result
 
     def family_tree(self, run: str = "latest", unit: str = "tokens") -> tuple[Graph, str]:

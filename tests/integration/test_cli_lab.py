@@ -492,3 +492,14 @@ def test_a_folder_that_cannot_be_written_is_one_message(cli: Cli) -> None:
     assert (code, out) == (2, "")
     assert "/proc/headwater" in err
     assert "Traceback" not in err
+
+
+def test_a_result_of_another_version_is_told_and_not_a_traceback(cli: Cli, tmp_path: Path) -> None:
+    code, _, _ = cli("lab", "run", "dice", "--seeds", 5, "--generations", 3, "-C", tmp_path, "-q", "--run-id", "old")
+    assert code == 0
+    path = tmp_path / ".headwater" / "runs" / "old" / "result.json"
+    path.write_text(path.read_text("utf-8").replace('"title"', '"heading"'), "utf-8")
+    code, _, err = cli("runs", "show", "old", "-C", tmp_path)
+    assert code == 2
+    assert "cannot be read by this version" in err
+    assert "report.html" in err

@@ -83,7 +83,9 @@ def run(
 @lab_app.command("all", epilog="Example: headwater lab all --quick")
 def all_(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="The small form of each: about a minute in all.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The small form of each: about a minute on two cores.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Experiments at a time. Default: the cores, at most 4.")
     ] = None,

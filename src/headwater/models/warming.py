@@ -25,7 +25,7 @@ def warm() -> None:
         mixture = MixtureLearner(2).fit(points, rng)
         mixture.loss(mixture.sample(20, rng))
     MixtureLearner(2).fit(points.weighted(1.0), rng)
-    kernels = KernelLearner(0.5).fit(Points(rng.standard_normal((2, 20))), rng)
+    kernels = KernelLearner(0.5).fit(Points(rng.standard_normal((2, 20, 1))), rng)
     kernels.loss(kernels.sample(5, rng))
     for order in (1, 2, 3):
         text = Text(rng.integers(5, size=(2, 50), dtype=np.int32))
