@@ -1,7 +1,8 @@
 """Carries out an experiment: its arms, the verdict of each definition of collapse, and everything the report needs."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def run_experiment(
         Diverged: not even the first generation could be carried out.
     """
     _check_extra(one)
-    versions = used_versions() | {name: version(name) for name in _EXTRA_PACKAGES.get(one.needs, ())}
+    versions = used_versions() | _installed(_EXTRA_PACKAGES.get(one.needs, ()))
     key = digest([one.name, settings.model_dump(mode="json"), content_digest(one.files(settings)), versions])
     findings: Findings = one.run(settings, Bench(settings.seed, tell, steps, key))
     checks = [check for check in findings.checks if check.se != 0 or check.observed == check.expected]
@@ -111,6 +112,14 @@ def _errors(arm: ArmResult, name: str) -> NDArray[np.float64]:
     """Return the standard errors of a measure; unknown where there is one replicate."""
     errors = np.array(arm.series[name].se)
     return errors if arm.replicates > 1 else np.full(len(errors), np.nan)
+
+
+def _installed(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):  # an experiment need not use all of its extra
+            found[name] = version(name)
+    return found
 
 
 def _check_extra(one: Experiment[Any]) -> None:
