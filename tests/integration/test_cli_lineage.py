@@ -338,8 +338,8 @@ def test_a_plan_without_a_tail_or_reserve_leaves_them_out(cli: Cli) -> None:
     [
         (["--items", 5], ["F below 0.1 is impossible with 5 items", "1/n = 0.2", "more than 10 items"]),
         (["--tail-frequency", 1e-4, "--items", 1000], ["frequency 0.0001", "0.09517", "at least 23025 items"]),
-        (["--target-f", 0], ["0.0", "above 0 and at most 1"]),
-        (["--target-f", "nan"], ["nan", "above 0 and at most 1"]),
+        (["--target-f", 0], ["0.0", "above 0 and below 1"]),
+        (["--target-f", "nan"], ["nan", "above 0 and below 1"]),
         (["--tail-frequency", 2], ["tail frequency is 2.0", "between 0 and 1"]),
         (["--tail-frequency", 0.1, "--survival", 1], ["survival probability is 1.0", "between 0 and 1"]),
         (["--items", 0], ["0 items", "at least 1"]),

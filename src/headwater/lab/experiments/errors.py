@@ -153,7 +153,8 @@ def _shares(arms: list[ArmResult]) -> TableFigure:
         ("cause", "alone", "added last", "mean over all orders", "share of the loss"),
         tuple(rows),
         "Excess loss on human items at the last generation, nats per item, above the run with no cause. The order-free "
-        "share is Shapley's value.",
+        "share is Shapley's value. A negative share protects: what is fitted coarsely follows the accidents of a small "
+        "sample less.",
     )
 
 
