@@ -196,7 +196,7 @@ def gaussian_rows(name: str, regime_name: str, regime: Regime, dimensions: int =
     if exact:
         for replicates in (100, 1000, 20_000 // dimensions**2):
             exact_law = GaussianLearner(exact=True), GaussianSource(dimensions, exact=True)
-            found = ours(*exact_law, regime, replicates, gaussian_measures, together=replicates)
+            found = ours(*exact_law, regime, replicates, gaussian_measures)  # in chunks, as the product does
             rows += both(name, f"exact law, {replicates}", found)
     return rows
 
@@ -205,7 +205,7 @@ def n1() -> list[Row]:
     """The normal distribution that replaces its data."""
     rows = gaussian_rows("N1 Gaussian, replace", "replace", Replace())
     every = ours(GaussianLearner(exact=True), GaussianSource(exact=True), Replace(), 20_000,
-                 lambda step: step.model.statistics(), together=20_000)  # fmt: skip
+                 lambda step: step.model.statistics())  # fmt: skip
     return [*rows, (rows[0][0], "exact law, 20000, all 8 statistics, Bench.run", every[1])]
 
 

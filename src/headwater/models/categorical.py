@@ -82,9 +82,10 @@ class CategoricalLearner:
         Raises:
             NotEnoughData: there is no item.
         """
-        if not samples.items:
+        items = samples.items
+        if not items:
             raise NotEnoughData("A categorical model cannot be fitted to 0 items. Give at least one.")
-        return CategoricalModel(samples.counts / samples.items, self.human)
+        return CategoricalModel(samples.counts / items, self.human)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
