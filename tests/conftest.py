@@ -1,6 +1,8 @@
-"""Small corpora that several tests work on."""
+"""What several tests work with: small corpora, the command line in this process, steps that are interrupted."""
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,8 @@ from headwater.sources import read_documentation
 
 Prose = Callable[[int, int], str]
 Language = Callable[..., list[str]]
+Outcome = tuple[int, str, str]
+Cli = Callable[..., Outcome]
 
 _SYLLABLES = [consonant + vowel for consonant in "bdfghklmnprstvz" for vowel in "aeiou"]
 
@@ -74,3 +78,43 @@ def machine_table() -> Callable[..., pa.Table]:
         return documents(texts, **{"origin": "machine", "recipe": recipe, "generation": 1, **columns})
 
     return make
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """Run the command line in this process; returns the exit code, standard output and standard error."""
+    from headwater.cli.main import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr("sys.argv", ["headwater", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return run
+
+
+class InterruptedSteps:
+    """Keeps steps as a run's folder does; ``fails`` names the step that is interrupted."""
+
+    def __init__(self, path: Path, fails: str = "") -> None:
+        self.path, self.fails, self.made = path, fails, list[str]()
+
+    def step(self, name: str, key: str, produce: Callable[[Path], None]) -> Path:
+        folder = self.path / f"{name}-{key}"
+        if not folder.is_dir():
+            if name == self.fails:
+                raise KeyboardInterrupt
+            working = Path(tempfile.mkdtemp(dir=self.path))  # steps are made within steps
+            produce(working)
+            working.rename(folder)
+            self.made.append(name)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def interrupted_steps() -> type[InterruptedSteps]:
+    """Return what keeps the steps of an experiment in a folder, and can be interrupted at one of them."""
+    return InterruptedSteps

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from pydantic import Field
 
-from headwater.cli.main import main
 from headwater.errors import Diverged
 from headwater.lab import Arm, Bench, Experiment, LabResult, LabSettings, names
 from headwater.lab.experiment import Findings, within
@@ -28,23 +27,7 @@ from headwater.models.samples import Counts
 TINY = ("--seeds", "20", "--generations", "4", "--set", "throws=30")
 CHECK = {"name": str, "expected": float, "observed": float, "se": float, "z": float, "tolerance": str, "ok": bool}
 
-Outcome = tuple[int, str, str]
-Cli = Callable[..., Outcome]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Run the command line in this process; returns the exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr("sys.argv", ["headwater", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return run
+Cli = Callable[..., tuple[int, str, str]]
 
 
 def folder_of(project: Path, run: str) -> Path:

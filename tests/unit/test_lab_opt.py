@@ -1,6 +1,5 @@
 """The recursive fine-tuning of a transformer: a very small run of everything the experiment does."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,24 +34,6 @@ def _settings(novel: str, **more: Any) -> opt.Settings:
     return settings_of(OPT, {**SMALL, "data": novel, **more})
 
 
-class _Folder:
-    """Keeps steps as a run's folder does; ``fails`` names the step that is interrupted."""
-
-    def __init__(self, path: Path, fails: str = "") -> None:
-        self.path, self.fails, self.made = path, fails, list[str]()
-
-    def step(self, name: str, key: str, produce: Callable[[Path], None]) -> Path:
-        folder = self.path / f"{name}-{key}"
-        if not folder.is_dir():
-            if name == self.fails:
-                raise KeyboardInterrupt
-            working = Path(tempfile.mkdtemp(dir=self.path))  # steps are made within steps
-            produce(working)
-            working.rename(folder)
-            self.made.append(name)
-        return folder
-
-
 def test_the_experiment_reports_what_was_asked_for(novel: str) -> None:
     settings = _settings(novel, ablation_penalty=2.0, ablation_sampling=True, blocks=16)
     result = run_experiment(OPT, settings)
@@ -74,7 +55,7 @@ def test_the_experiment_reports_what_was_asked_for(novel: str) -> None:
     ]
 
 
-def test_an_interrupted_run_goes_on_to_the_same_result(novel: str, tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_result(novel: str, tmp_path: Path, interrupted_steps: Any) -> None:
     for options in ({}, {"start": "previous", "prompts": "previous", "seeds": 2}):
         settings = _settings(novel, regime="replace", blocks=12, **options)
         whole = run_experiment(OPT, settings)
@@ -82,8 +63,8 @@ def test_an_interrupted_run_goes_on_to_the_same_result(novel: str, tmp_path: Pat
         place.mkdir()
         last = f"replace-seed-{settings.seeds - 1}-output-1"
         with pytest.raises(KeyboardInterrupt):
-            run_experiment(OPT, settings, steps=_Folder(place, fails=last))
-        rest = _Folder(place)
+            run_experiment(OPT, settings, steps=interrupted_steps(place, fails=last))
+        rest = interrupted_steps(place)
         resumed = run_experiment(OPT, settings, steps=rest)
         assert rest.made == [last, last.replace("output-1", "model-2"), "replace"]
         assert resumed.arms[0].series == whole.arms[0].series

@@ -1,7 +1,5 @@
 """The experiment on images: the user's own file, and going on after a stop."""
 
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,33 +31,17 @@ def _settings(images: Path, **given: Any) -> Any:
     return settings_of(VAE, {"data": str(images), "epochs": 2, "generations": 2, **given})
 
 
-class _Folder:
-    """Keeps steps in a folder, and fails at one of them."""
-
-    def __init__(self, path: Path, fails: str = "") -> None:
-        self.path, self.fails, self.made = path, fails, []
-
-    def step(self, name: str, key: str, produce: Callable[[Path], None]) -> Path:
-        place = self.path / f"{name}-{key}"
-        if not place.exists():
-            if name == self.fails:
-                raise KeyboardInterrupt
-            partial = Path(tempfile.mkdtemp(dir=self.path))  # steps are made within steps
-            produce(partial)
-            partial.rename(place)
-            self.made.append(name)
-        return place
-
-
 @pytest.mark.parametrize("given", [{}, {"regime": "reserve", "samples": 60, "seeds": 2}], ids=["endless", "finite"])
-def test_an_interrupted_run_goes_on_to_the_same_result(images: Path, tmp_path: Path, given: dict[str, Any]) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_result(
+    images: Path, tmp_path: Path, interrupted_steps: Any, given: dict[str, Any]
+) -> None:
     settings = _settings(images, **given)
     whole = run_experiment(VAE, settings)
     arm = given.get("regime", "replace")
     part = "-part-1" if given else ""
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(VAE, settings, steps=_Folder(tmp_path, f"{arm}{part}-model-2"))
-    rest = _Folder(tmp_path)
+        run_experiment(VAE, settings, steps=interrupted_steps(tmp_path, f"{arm}{part}-model-2"))
+    rest = interrupted_steps(tmp_path)
     resumed = run_experiment(VAE, settings, steps=rest)
     assert rest.made == [f"{arm}{part}-model-2", arm]
     assert resumed.arms[0].series == whole.arms[0].series
