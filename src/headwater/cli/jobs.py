@@ -15,6 +15,8 @@ ProjectFolder = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Seed = Annotated[int | None, typer.Option(help="Every random choice follows from it.")]
+RunId = Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")]
 
 
 def carry_out(place: Any, job: Any, *, quiet: bool) -> Any:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, carry_out
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.errors import ConfigError, HeadwaterError, MissingExtraError
 
 if TYPE_CHECKING:
     from headwater.lab import LabResult
+
+Check = Annotated[bool, typer.Option("--check", help="Exit with 1 when a check fails.")]
 
 lab_app = typer.Typer(help="Run collapse experiments beside their closed forms.", no_args_is_help=True)
 
@@ -43,16 +45,16 @@ def run(
     generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
     regime: Annotated[str | None, typer.Option(help="Run this regime alone.")] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="Another setting, key=value. Repeat it.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Every random choice follows from it.")] = None,
+    seed: Seed = None,
     model: Annotated[str | None, typer.Option(help="The same as --set model=NAME.")] = None,
     data: Annotated[str | None, typer.Option(help="The same as --set data=NAME.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The small form: seconds instead of minutes.")] = False,
-    run_id: Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")] = None,
+    run_id: RunId = None,
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print the settings and do nothing.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a check fails.")] = False,
+    check: Check = False,
 ) -> None:
     """Run one experiment and write its report."""
     from headwater.cli.output import print_json
@@ -92,7 +94,7 @@ def all_(
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
-    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when a check fails.")] = False,
+    check: Check = False,
 ) -> None:
     """Run every experiment, each with its report."""
     from headwater.cli.output import lab_json, print_json

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headwater import __version__
-from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, carry_out
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
 from headwater.cli.lineage import lineage_app
 from headwater.errors import ConfigError, HeadwaterError
@@ -119,8 +119,8 @@ def run(
     generations: Annotated[int | None, typer.Option(help="How often the model is retrained.")] = None,
     delta: Delta = None,
     machine_share: Annotated[float | None, typer.Option(help="Largest machine-made share of a training set.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Every random choice follows from it.")] = None,
-    run_id: Annotated[str | None, typer.Option(help="Name of the run. Default: the time and a digest.")] = None,
+    seed: Seed = None,
+    run_id: RunId = None,
     project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,

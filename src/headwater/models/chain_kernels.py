@@ -15,6 +15,8 @@ Numba infers the types of the arguments, so they carry no annotations.
 import numba as nb
 import numpy as np
 
+from headwater.models.counting_sort import positions_by_token
+
 
 @nb.njit(cache=True, nogil=True)
 def _before(position, boundary, length):  # type: ignore[no-untyped-def]
@@ -24,22 +26,6 @@ def _before(position, boundary, length):  # type: ignore[no-untyped-def]
     if position == boundary:
         return length - 1
     return position - 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _sort_by_token(tokens, types):  # type: ignore[no-untyped-def]
-    """Return the positions in the order of their tokens (counting sort, stable)."""
-    ends = np.zeros(types + 1, dtype=np.int32)
-    for token in tokens:
-        ends[token + 1] += 1
-    for token in range(types):
-        ends[token + 1] += ends[token]
-    order = np.empty(len(tokens), dtype=np.int32)
-    for position in range(len(tokens)):
-        token = tokens[position]
-        order[ends[token]] = position
-        ends[token] += 1
-    return order
 
 
 @nb.njit(cache=True, nogil=True)
@@ -115,7 +101,7 @@ def fit(texts, order, types):  # type: ignore[no-untyped-def]
     contexts = np.empty(replicates, dtype=np.int64)
     for replicate in range(replicates):
         tokens = texts[replicate]
-        by_token = _sort_by_token(tokens, types)
+        by_token = positions_by_token(tokens, types)
         ending, found = _contexts(tokens, by_token, order - 1, items)
         sorted_positions, first = _refine(by_token, ending, found, items)
         context[replicate] = ending
@@ -226,7 +212,7 @@ def score(texts, others, order, types):  # type: ignore[no-untyped-def]
     for replicate in range(replicates):
         other = others[replicate if len(others) > 1 else 0]
         tokens = np.concatenate((texts[replicate], other))
-        by_token = _sort_by_token(tokens, types)
+        by_token = positions_by_token(tokens, types)
         shorter, contexts = _contexts(tokens, by_token, order - 1, items)
         positions, starts = _refine(by_token, shorter, contexts, items)
         whole, grams = _lengthen(tokens, positions, starts)

@@ -26,6 +26,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import ConfigError, InputError, NotEnoughData
+from headwater.models.counting_sort import positions_by_token
 from headwater.models.learner import Losses
 from headwater.schema import Origin, documents
 from headwater.text import END, Vocabulary, token_arrays, token_columns
@@ -238,7 +239,7 @@ class NgramLearner:
 
 def _build(stream: NDArray[np.int32], beginning: int, order: int, discounts: NDArray[np.float64]) -> _Trie:
     """Return the trie of a stream of documents, each of which begins with the symbol ``beginning``."""
-    by_word = _sort_by_word(stream, beginning + 1)
+    by_word = positions_by_token(stream, beginning + 1)
     node_of = np.zeros(len(stream), dtype=np.int32)  # node, within its level, of the n-gram that ends at each position
     words = [np.array([beginning], dtype=np.int32)]
     suffixes = [np.zeros(1, dtype=np.int32)]
@@ -306,21 +307,6 @@ def _mark_documents(tokens, offsets, beginning):  # type: ignore[no-untyped-def]
         stream[at] = END
         at += 1
     return stream
-
-
-@nb.njit(cache=True, nogil=True)
-def _sort_by_word(stream, n_words):  # type: ignore[no-untyped-def]
-    """Return the positions of the stream in the order of their words (counting sort, stable)."""
-    starts = np.zeros(n_words + 1, dtype=np.int64)
-    for word in stream:
-        starts[word + 1] += 1
-    for word in range(n_words):
-        starts[word + 1] += starts[word]
-    order = np.empty(len(stream), dtype=np.int32)
-    for position in range(len(stream)):
-        order[starts[stream[position]]] = position
-        starts[stream[position]] += 1
-    return order
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,11 +1,14 @@
 """An n-gram model of human text, retrained on what it writes: longer contexts, and plagiarism of the past."""
 
+from dataclasses import replace
+from typing import Any, cast
+
 from pydantic import Field
 
 from headwater.lab.bench import Bench
 from headwater.lab.experiment import Experiment, Findings
+from headwater.lab.experiments.bigram import EXPERIMENT as BIGRAM
 from headwater.lab.experiments.bigram import ChainSettings, retrain_chains
-from headwater.sources import expand_paths
 
 
 class Settings(ChainSettings):
@@ -19,17 +22,13 @@ def run(settings: Settings, bench: Bench) -> Findings:
     return retrain_chains(settings, bench, EXPERIMENT.chosen(settings), order=settings.order)
 
 
-EXPERIMENT = Experiment(
+EXPERIMENT: Experiment[Any] = replace(
+    cast("Experiment[Any]", BIGRAM),
     name="ngram",
     title="A trigram model reads what it wrote",
     summary="The next word depends on the two before it, or on as many as you set. Most contexts occur once, so the "
     "model copies long stretches and repeats some instead of others. With two words of context words vanish as they do "
     "with a bigram; with more, whole stretches live or die together and more words are lost.",
     settings=Settings,
-    files=lambda settings: expand_paths([settings.data]) if settings.data else [],
     run=run,
-    regimes=("replace", "accumulate", "fresh", "reserve"),
-    more_regimes=("human-only", "subsample", "filtered", "gated"),
-    quick={"seeds": 10, "tokens": 15_000},
-    references=("suresh2025", "seddik2024", "shumailov2024"),
 )

@@ -167,6 +167,8 @@ class _Chain:
     first: TransformerModel | None = None
     last: TransformerModel | None = None
     human: Blocks = field(default_factory=lambda: np.empty((0, 0), np.int64))
+    limit: float = math.inf
+    """Largest perplexity of a human test block under the first model."""
 
     def fit(self, samples: Points, rng: np.random.Generator) -> TransformerModel:
         """Return the model of the next generation."""
@@ -428,12 +430,13 @@ def _measures(
     human = chain.human.ravel()
     frequency = np.bincount(tokens, minlength=size) / len(tokens)
     written = _perplexities(chain.first, step.training)
-    limit = _perplexities(chain.first, Points(ground.test_blocks[None])).max()
+    if step.generation == 0:  # the yardstick is the first model's, once per seed
+        chain.limit = float(_perplexities(chain.first, Points(ground.test_blocks[None])).max())
     measures = {
         "perplexity": found.value,
         "risk": math.log(found.value),
         "written_perplexity": float(np.median(written)),
-        "hallucinated": float((written > limit).mean()),
+        "hallucinated": float((written > chain.limit).mean()),
         "heterozygosity": float(1 - np.square(frequency).sum()),
         "support": float(support(tokens, size)),
         "tail": rare_recall(tokens, rare_types(human, size, most=_MOST_FRESH), size),
