@@ -476,3 +476,13 @@ def test_paths_that_cannot_be_read_are_explained(tmp_path: Path) -> None:
 def test_a_file_with_glob_signs_in_its_name_is_found(tmp_path: Path) -> None:
     path = jsonl(tmp_path / "part[1].jsonl", {"text": "x"})
     assert expand_paths([path]) == [path]
+
+
+def test_every_row_is_handed_out_in_order_where_that_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "mixed.jsonl"
+    path.write_bytes(b'{"text": "one"}\n{"text": "one"}\nno json\n\n{"text": ""}\n{"text": "two"}\n')
+    stream = read_documents(path, every_row=True)
+    table = pa.Table.from_batches(stream)
+    assert table["text"].to_pylist() == ["one", "one", "", "", "two"]
+    assert table["id"].to_pylist()[2:4] == [f"{path}:3", f"{path}:5"]
+    assert (stream.report.accepted, stream.report.bad_rows) == (3, 2)

@@ -144,6 +144,7 @@ def read_documents(
     origin: Origin | Literal["human", "machine", "mixed", "unknown"] = Origin.UNKNOWN,
     bad_rows: Literal["quarantine", "fail"] = "quarantine",
     paragraphs: bool = False,
+    every_row: bool = False,
 ) -> DocumentStream:
     """Return the documents of files, folders and glob patterns as a stream of record batches.
 
@@ -160,6 +161,8 @@ def read_documents(
         origin: the origin of rows without an origin column.
         bad_rows: ``quarantine`` sets bad rows aside and goes on, ``fail`` stops at the first.
         paragraphs: cut plain text files into paragraphs, with the file as their group.
+        every_row: hand out one document for every row, in order: repeated texts and ids too, and for a row that cannot
+            be used one with an empty text, named after its place. It is counted as bad all the same.
 
     Raises:
         InputError: at once for paths that cannot be used; while reading for a column that is in none of a file's rows,
@@ -179,6 +182,7 @@ def read_documents(
         origin=Origin(origin),
         fail=bad_rows == "fail",
         paragraphs=paragraphs,
+        every_row=every_row,
     )
     return DocumentStream(_batches(files, reading, counts), counts)
 
@@ -205,6 +209,7 @@ class _Reading:
     origin: Origin
     fail: bool
     paragraphs: bool
+    every_row: bool
 
 
 def _batches(files: Sequence[Path], reading: _Reading, counts: _Counts) -> Iterator[pa.RecordBatch]:
@@ -223,10 +228,14 @@ def _batches(files: Sequence[Path], reading: _Reading, counts: _Counts) -> Itera
                     "bad rows set to 'quarantine'."
                 )
             first_bad = first_bad or item
-            continue
-        counts.accepted += 1
-        held.append(item)
-        held_bytes += len(item["text"].encode())
+            if not reading.every_row or item.line is None or item.kind == RejectKind.TRUNCATED_FILE:
+                continue
+            row = _unusable(item)
+        else:
+            counts.accepted += 1
+            row = item
+        held.append(row)
+        held_bytes += len(row["text"].encode())
         if len(held) >= reading.batch_rows or held_bytes >= reading.batch_bytes:
             yield _batch(held)
             held, held_bytes = [], 0
@@ -237,6 +246,12 @@ def _batches(files: Sequence[Path], reading: _Reading, counts: _Counts) -> Itera
         kinds = ", ".join(f"{count} {kind}" for kind, count in counts.rejected.items()) or "nothing but empty lines"
         example = f" First: {first_bad.place}: {first_bad.detail}." if first_bad else ""
         raise InputError(f"no document could be read from {where}: {kinds}.{example}")
+
+
+def _unusable(reject: Reject) -> dict[str, Any]:
+    """Return the document that stands for a row without one."""
+    known = {"id": reject.place, "text": "", "origin": Origin.UNKNOWN.value, "source": reject.file, "parents": []}
+    return dict.fromkeys(DOCUMENT.names) | known
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:
@@ -280,6 +295,9 @@ def _documents(files: Sequence[Path], reading: _Reading, counts: _Counts) -> Ite
             except RowError as error:
                 sample = sample_of(str(row.values.get(columns.text, row.values)).encode("utf-8", "backslashreplace"))
                 yield Reject(name, row.line, row.offset, error.kind, str(error), sample)
+                continue
+            if reading.every_row:
+                yield document
                 continue
             key = blake2b(document["id"].encode(), digest_size=16).digest()
             earlier = seen.setdefault(key, number << 40 | row.line)
