@@ -32,7 +32,7 @@ import zstandard
 from loops import markdown, split_by_units, split_table, verdict_of, versions, without_parents
 
 from headwater.config import Settings
-from headwater.gate import Card, Checked, GateState, Part, Split, cards, token_counts
+from headwater.gate import Card, Checked, GateState, cards, token_counts
 from headwater.generate import leak, machine_documents, near_copy, own_output, shuffle
 from headwater.loop.comparison import StreamRecord, compare, gain_of, judge_stream
 from headwater.loop.documents import draw
@@ -40,6 +40,7 @@ from headwater.loop.quickstart import GENERATIONS_TO_COLLAPSE
 from headwater.loop.world import World
 from headwater.models import warm
 from headwater.schema import Origin, Verdict, documents
+from headwater.store import Part, Split
 
 _DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 UNITS = {Part.TRAIN: 350, Part.SOURCES: 0, Part.STEERING: 200, Part.CERTIFICATION: 600, Part.FINAL: 600}

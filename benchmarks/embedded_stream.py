@@ -30,7 +30,7 @@ import pyarrow as pa
 from loops import markdown, run_arm, verdict_of, versions, without_parents
 
 from headwater.config import Settings
-from headwater.gate import GateState, Part
+from headwater.gate import GateState
 from headwater.generate import REWRITES
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
 from headwater.loop.inputs import read_human, split_human
@@ -38,6 +38,7 @@ from headwater.loop.quickstart import make_stream
 from headwater.loop.world import GenerationRecord, World
 from headwater.models import warm
 from headwater.schema import Verdict
+from headwater.store import Part
 
 USEFUL = frozenset(recipe.name for recipe in REWRITES)
 GATES = 4  # of a run: two loops, the stream, and the stream without parents

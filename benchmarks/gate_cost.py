@@ -31,7 +31,7 @@ import zstandard
 from loops import markdown, verdict_of, versions
 
 from headwater.config import Settings
-from headwater.gate import Checked, GateState, HardChecks, Part, token_counts
+from headwater.gate import Checked, GateState, HardChecks, token_counts
 from headwater.generate import machine_documents, shuffle
 from headwater.loop.comparison import judge_stream
 from headwater.loop.inputs import read_human, read_stream, split_human
@@ -39,6 +39,7 @@ from headwater.loop.world import World
 from headwater.models import warm
 from headwater.schema import Origin, Verdict, documents
 from headwater.sources import write_documents
+from headwater.store import Part
 
 _DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 LEAST_WORDS = 30  # of a paragraph

@@ -29,11 +29,11 @@ import zstandard
 from loops import markdown, run_arm, split_by_units, split_table, verdict_of, versions
 
 from headwater.config import Settings, SplitSettings
-from headwater.gate import Part, Split
 from headwater.loop.inputs import split_human
 from headwater.loop.world import GenerationRecord, World
 from headwater.models import warm
 from headwater.schema import Origin, documents
+from headwater.store import Part, Split
 
 _DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 LEAST_WORDS = 20  # of a paragraph; shorter ones are headings and lines of dialogue

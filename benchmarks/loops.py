@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from headwater.gate import Checked, GateState, Part, Split, SplitRow, merge_overlapping
+from headwater.gate import Checked, GateState
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, World
+from headwater.store import Part, Split, SplitRow, merge_overlapping
 from headwater.text import split_words
 
 

@@ -18,7 +18,8 @@ from headwater.errors import ConfigError, did_you_mean
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 # TOML has no null, so an empty name stands for none.
-Column = Annotated[str | None, BeforeValidator(lambda name: name if name != "" else None)]
+_EmptyIsNone = BeforeValidator(lambda value: value if value != "" else None)
+Column = Annotated[str | None, _EmptyIsNone]
 Arm = Literal["human-only", "ungated", "filtered", "gated", "gated-stream"]
 
 
@@ -38,6 +39,15 @@ class HumanSettings(_Section):
     origin: Column = Field(
         default=None, description="column saying human, machine, mixed or unknown; only human rows are used"
     )
+    reserve: bool = Field(
+        default=False, description="take the documents of the project's reserve, in the parts they have there"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> "HumanSettings":
+        if self.reserve and self.paths:
+            raise ValueError("reserve = true takes the human documents from the reserve; leave paths out, or reserve")
+        return self
 
 
 class StreamSettings(_Section):
@@ -127,6 +137,38 @@ class LoopSettings(_Section):
         return self
 
 
+class AuditSettings(_Section):
+    """The audit: whose text is this, and how much of it is machine-made."""
+
+    paths: tuple[str, ...] = Field(default=(), description="files, folders or globs to audit")
+    text: str = Field(default="text", description="column with the text")
+    id: Column = Field(default=None, description="column with a unique id; none: the hash of the text")
+    date: Column = Field(default="created", description="column with the date a document was first seen")
+    dated_by: Column = Field(default=None, description="who vouches for the dates; none: the column alone")
+    origin: Column = Field(default=None, description="column saying human, machine, mixed or unknown")
+    attested_by: Column = Field(default=None, description="who vouches for the origin column; none: the column alone")
+    group: Column = Field(default=None, description="column naming the unit of independence: article, author, site")
+    by: tuple[str, ...] = Field(
+        default=(), description="columns to group by; month and year are taken from the date; none: all documents"
+    )
+    human: tuple[str, ...] = Field(default=(), description="files, folders or globs of known human text of this kind")
+    reserve: bool = Field(default=False, description="take the project's own reserve as known human text")
+    machine: tuple[str, ...] = Field(default=(), description="files, folders or globs of known machine text")
+    detector: Column = Field(default=None, description="folder of a fitted detector; none: the one that is shipped")
+    thorough: bool = Field(default=False, description="use the slower, more accurate detector")
+    keys: Column = Field(default=None, description="TOML file with the keys of watermarks to look for")
+    trust_anchors: Column = Field(
+        default=None, description="PEM file of certificates whose content credentials are trusted"
+    )
+    fdr: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="share of the machine-like verdicts that may be wrong"
+    )
+    prevalence: Annotated[Share | None, _EmptyIsNone] = Field(
+        default=None, description="machine-made share that the cost arithmetic assumes; none: as estimated"
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(default=0.95, description="confidence of the intervals")
+
+
 class Settings(_Section):
     """All settings of a project."""
 
@@ -137,6 +179,11 @@ class Settings(_Section):
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
     loop: LoopSettings = LoopSettings()
+    audit: AuditSettings = AuditSettings()
+
+
+# What separates the entries of a list in an environment variable.
+_SEPARATORS = {"paths": os.pathsep, "human": os.pathsep, "machine": os.pathsep, "arms": ",", "by": ","}
 
 
 def load_settings(
@@ -193,7 +240,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for key in _known_keys():
         value = environ.get(_variable(key))
         if value is not None:
-            separator = {"paths": os.pathsep, "arms": ","}.get(key.rpartition(".")[2])
+            separator = _SEPARATORS.get(key.rpartition(".")[2])
             listed = (part.strip() for part in value.split(separator)) if separator else ()
             found[key] = tuple(filter(None, listed)) if separator else value
     return found

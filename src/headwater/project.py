@@ -1,24 +1,27 @@
 """A project folder bound to the verbs: it runs a job, renders its report, then closes the manifest."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+import numpy as np
 import pyarrow as pa
 
-from headwater.config import Settings, commented_toml, load_settings
+from headwater.config import AuditSettings, Settings, commented_toml, load_settings
 from headwater.errors import InputError, StoreError
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.lineage import Graph
-from headwater.loop.inputs import Progress
+from headwater.loop.inputs import Progress, fingerprint
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
-from headwater.report import render_gate_report, render_lab_report, render_report
-from headwater.schema import VERDICT
+from headwater.loop.versions import used_versions
+from headwater.origin import AuditResult, audit
+from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
+from headwater.schema import VERDICT, digest
 from headwater.sources import WRITABLE, expand_paths, write_documents
 from headwater.store import (
     RunFolder,
@@ -33,7 +36,12 @@ from headwater.store import (
 
 CONFIG = "headwater.toml"
 _EXPERIMENT = "experiment"  # in the settings of a run of the laboratory
+_AUDITED = "audited"  # in the settings of an audit
 QUICKSTART_MACHINE_SHARE = 0.5
+
+Result = RunResult | LabResult | AuditResult
+"""What a run of a project can end with."""
+_RESULTS = {"run": RunResult, "experiment": LabResult, "audit": AuditResult}
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -58,7 +66,7 @@ class Project:
         base is so small that a third of it is less than one recipe of the stream.
         """
         settings = load_settings(self.config, overrides)
-        if settings.human.paths or "machine_share" in settings.loop.model_fields_set:
+        if settings.human.paths or settings.human.reserve or "machine_share" in settings.loop.model_fields_set:
             return settings
         return settings.model_copy(
             update={"loop": settings.loop.model_copy(update={"machine_share": QUICKSTART_MACHINE_SHARE})}
@@ -121,7 +129,7 @@ class Project:
             reveal: show the numbers of the certification panel. Sealing them does not make the panel reusable: a recipe
                 that was changed because of a verdict needs human documents that are new.
         """
-        _check_outputs(settings, out, report)
+        _check_outputs((*settings.human.paths, *settings.stream.paths), out, report)
         judgement = judge_files(settings, progress, rejects, reveal=reveal)
         result = judgement.result
         if out is not None:
@@ -137,13 +145,51 @@ class Project:
             write_text(report, render_gate_report(result))
         return result
 
+    def audit(
+        self,
+        settings: Settings,
+        progress: Progress = _silent,
+        *,
+        run_id: str | None = None,
+        started: Callable[[RunFolder], None] = lambda folder: None,
+        out: Path | None = None,
+        report: Path | None = None,
+    ) -> AuditResult:
+        """Audit a corpus, write its report and return the result; see :func:`headwater.origin.audit`.
+
+        The run's folder holds one row per document (``documents.parquet``) and everything found on them
+        (``evidence.parquet``).
+
+        Args:
+            settings: resolved settings; the section ``audit`` says what and how.
+            progress: told what is being done.
+            run_id: name of the run; by default the time and a digest of the settings.
+            started: told the run's folder before any work is done.
+            out: where to write the documents with their origin and what it rests on; its suffix says the format.
+            report: where to copy the report to.
+        """
+        corpus = settings.audit
+        _check_outputs((*corpus.paths, *corpus.human, *corpus.machine), out, report)
+        kept = {_AUDITED: settings.audit.model_dump(mode="json", exclude_none=True), "seed": settings.seed}
+        folder = RunFolder.create(self.folder, kept, run_id=run_id)
+        started(folder)
+        result = self._finish_audit(folder, settings.audit, settings.seed, progress)
+        if out is not None:
+            progress(0, 0, f"writing {out.name}")
+            from headwater.origin.annotate import annotate
+
+            annotate(settings.audit, folder.path / "documents.parquet", out)
+        if report is not None:
+            write_bytes(report, self.report(folder.id).read_bytes())
+        return result
+
     def resume(
         self,
         run: str,
         progress: Progress = _silent,
         *,
         started: Callable[[RunFolder], None] = lambda folder: None,
-    ) -> RunResult | LabResult:
+    ) -> Result:
         """Go on with a run that was stopped; a finished one is returned as it is.
 
         Args:
@@ -160,6 +206,10 @@ class Project:
             name = str(kept[_EXPERIMENT])
             return self._finish_lab(
                 folder, name, settings_of(experiment(name), cast("dict[str, Any]", kept["settings"])), progress
+            )
+        if _AUDITED in kept:
+            return self._finish_audit(
+                folder, AuditSettings.model_validate(kept[_AUDITED]), cast("int", kept["seed"]), progress
             )
         return self._finish(folder, Settings.model_validate(kept), progress)
 
@@ -187,17 +237,16 @@ class Project:
         started(folder)
         return self._finish_lab(folder, name, settings, progress)
 
-    def result(self, run: str) -> RunResult | LabResult:
-        """Return the result of a finished run or experiment.
+    def result(self, run: str) -> Result:
+        """Return the result of a finished run, experiment or audit.
 
         Raises:
             StoreError: there is no such run, it is not finished, or another version wrote it in another form.
         """
         folder = resolve(self.folder, run)
         folder.manifest()
-        kind = LabResult if _EXPERIMENT in folder.settings() else RunResult
         try:
-            result: RunResult | LabResult = load(folder.path / "result.json", kind)
+            result: Result = load(folder.path / "result.json", _RESULTS[self.kind(folder)])
         except ValueError as error:  # pydantic's own error is one
             made_by = dict(cast("dict[str, str]", folder.manifest().get("versions", {}))).get("headwater", "unknown")
             raise StoreError(
@@ -227,13 +276,21 @@ class Project:
                 )
             run = known[-1]
         folder = resolve(self.folder, run)
-        if _EXPERIMENT in folder.settings():
+        if self.kind(folder) == "experiment":
             raise InputError(
                 f"Run {folder.id} is an experiment of the laboratory. It keeps no family tree; its report has the "
                 "inbreeding coefficient of every generation."
             )
+        if self.kind(folder) == "audit":
+            raise InputError(f"Run {folder.id} is an audit. Nothing was trained in it, so it has no family tree.")
         name = folder.id
         return Graph.from_events(events, cast("Literal['tokens', 'items']", unit), name), name
+
+    @staticmethod
+    def kind(run: RunFolder) -> Literal["run", "experiment", "audit"]:
+        """Return what a run of the project is."""
+        settings = run.settings()
+        return "experiment" if _EXPERIMENT in settings else "audit" if _AUDITED in settings else "run"
 
     def runs(self) -> list[RunFolder]:
         """Return the runs of the project, oldest first."""
@@ -279,14 +336,38 @@ class Project:
             )
         return result
 
+    def _finish_audit(self, folder: RunFolder, settings: AuditSettings, seed: int, progress: Progress) -> AuditResult:
+        with folder.working():
+            start = time.monotonic()
+            files = [fingerprint(paths) for paths in (settings.paths, settings.human, settings.machine) if paths]
+            key = digest([settings.model_dump(mode="json"), seed, files, used_versions()])
+            result = audit(settings, folder, key, np.random.default_rng([seed, 4]), progress)
+            result = replace(
+                result,
+                run=folder.id,
+                created=folder.created,
+                versions=used_versions(),
+                seconds=round(time.monotonic() - start, 2),
+            )
+            save(folder.path / "result.json", result, AuditResult)
+            write_text(folder.path / "report.html", render_audit_report(result))
+            folder.finish(
+                {
+                    "versions": dict(result.versions),
+                    "seconds": result.seconds,
+                    "files": ["settings.toml", "documents.parquet", "evidence.parquet", "result.json", "report.html"],
+                }
+            )
+        return result
 
-def _check_outputs(settings: Settings, out: Path | None, report: Path | None) -> None:
+
+def _check_outputs(paths: Sequence[str], out: Path | None, report: Path | None) -> None:
     """Find what would go wrong with the outputs before any work is done.
 
     Raises:
         InputError: a suffix is unknown, a folder is missing, or an output would replace an input.
     """
-    inputs = {path.resolve() for path in expand_paths((*settings.human.paths, *settings.stream.paths))}
+    inputs = {path.resolve() for path in expand_paths(paths)}  # a mistyped path leaves no failed run behind
     for path, suffixes in ((out, WRITABLE), (report, (".html",))):
         if path is None:
             continue

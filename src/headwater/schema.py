@@ -24,6 +24,33 @@ class Origin(StrEnum):
     UNKNOWN = "unknown"
 
 
+class EvidenceKind(StrEnum):
+    """What an origin can rest on, strongest first: the order of the members is the precedence."""
+
+    CONTENT_CREDENTIAL = "content_credential"
+    WATERMARK = "watermark"
+    GENERATION_LEDGER = "generation_ledger"
+    ATTESTATION = "attestation"
+    FIRST_SEEN = "first_seen"
+    SOURCE_TYPE = "source_type"
+    GENERATOR_TAG = "generator_tag"
+    CHAT_RESIDUE = "chat_residue"
+    DETECTOR = "detector"
+
+
+EVIDENCE_SENTENCES: Mapping[EvidenceKind, str] = {
+    EvidenceKind.CONTENT_CREDENTIAL: "a signed content credential (C2PA)",
+    EvidenceKind.WATERMARK: "a keyed watermark",
+    EvidenceKind.GENERATION_LEDGER: "it was generated here, or by a party whose ledger was imported",
+    EvidenceKind.ATTESTATION: "a named party vouches for it",
+    EvidenceKind.FIRST_SEEN: "it was seen before machine text was common",
+    EvidenceKind.SOURCE_TYPE: "unsigned metadata declare how it was made",
+    EvidenceKind.GENERATOR_TAG: "its page names a generator",
+    EvidenceKind.CHAT_RESIDUE: "it contains what chat assistants leave behind",
+    EvidenceKind.DETECTOR: "the detector finds it unlike the human reference",
+}
+
+
 class Verdict(StrEnum):
     """The outcome of the gate for a document or a recipe."""
 
@@ -148,6 +175,19 @@ LINEAGE = _schema(
         _field("generation", pa.int32(), "generation"),
         _field("arm", pa.string(), "part of the run"),
         _field("run", pa.string(), "run id"),
+    ],
+)
+
+
+EVIDENCE = _schema(
+    "evidence",
+    [
+        _field("id", pa.string(), "document id"),
+        _field("kind", pa.string(), "kind of evidence"),
+        _field("origin", pa.string(), "origin it speaks for: human, machine or mixed; unknown where it says nothing"),
+        _field("status", pa.string(), "verified, read, damaged or invalid; the last two decide nothing"),
+        _field("p_value", pa.float64(), "p-value where the evidence is a test, corrected for the keys tried"),
+        _field("detail", pa.string(), "what was found, in words"),
     ],
 )
 

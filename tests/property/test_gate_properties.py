@@ -16,10 +16,8 @@ from headwater.gate import (
     Gate,
     GateState,
     HardChecks,
-    Part,
     ScoringPanel,
     cards,
-    split_by_group,
     token_counts,
     verdict_rows,
     within_share,
@@ -28,6 +26,7 @@ from headwater.gate.blocks import blocks_of
 from headwater.loop.feedback import budgets
 from headwater.models import NgramLearner
 from headwater.schema import Reason, Verdict, documents
+from headwater.store import Part, split_by_group
 from headwater.text import Vocabulary, encode_table, word_hashes
 
 Language = Callable[..., list[str]]

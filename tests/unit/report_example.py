@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from headwater.gate import Card, Part, SliceEvidence, SplitRow
+from headwater.gate import Card, SliceEvidence
 from headwater.loop.comparison import StreamRecord
 from headwater.loop.result import CorpusFacts, InbreedingRecord, PowerFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.stream_gate import GateResult
 from headwater.loop.world import GenerationRecord, SampleText
 from headwater.schema import Reason, Stage, Verdict
+from headwater.store import Part, SplitRow
 
 GENERATIONS = 3
 LOSSES = {"human-only": 0.0, "ungated": 0.2, "filtered": 0.3, "gated": 0.0, "gated-stream": -0.05}

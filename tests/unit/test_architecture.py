@@ -38,15 +38,15 @@ HEAVY = frozenset({"torch", "transformers", "sklearn", "duckdb", "altair", "vl_c
 
 # What each folder offers. A name that appears or disappears here is a decision.
 PUBLIC = {
-    "decide": """LAMBDA_GRID Decision Rule Transcript clip_bound clip_differences decide design_effect detectable_effect
+    "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
-    "gate": """DSIR PANELS AdmitAll Bar Card Certifier Check Checked Discriminator Findings Gate GateState HardChecks
-        LowestPerplexity Part RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
-        SliceEvidence Split SplitRow SteeringEvidence cards merge_overlapping run_checks split_by_group token_counts
+    "gate": """DSIR AdmitAll Bar Card Certifier Check Checked Discriminator Findings Gate GateState HardChecks
+        LowestPerplexity RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
+        SliceEvidence SteeringEvidence cards run_checks token_counts
         training_mix verdict_rows within_share""",
-    "generate": """OWN_MODEL REWRITES Recipe Rewrite leak machine_documents near_copy own_output paraphrased_leak question_answer
-        restructure reword shuffle""",
+    "generate": """Command Mirrored OWN_MODEL PROMPT REWRITES Recipe Rewrite leak machine_documents mirror_files near_copy own_output
+        paraphrased_leak question_answer restructure reword shuffle""",
     "lab": """Arm ArmResult Bench Check Experiment Findings Ground Human LabResult LabSettings Selecting Step
         experiment names recurse run_experiment settings_of""",
     "lineage": """Explanation Graph Inbreeding Need Node Plan WhatIf ancestors data_set_made data_set_sampled
@@ -62,13 +62,17 @@ PUBLIC = {
         GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
         MixtureModel Model Moments NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
         RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
-    "report": """REFERENCES Reference Topic bibtex gate_verdict references render_gate_report render_lab_report
-        render_lineage_report render_report run_verdict""",
+    "origin": """AUDITED Attestation AuditResult Card Detector DocumentVerdict Evidence EvidenceReader Fitted Grade GroupAudit How
+        Judge Known Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector
+        estimate_share evidence_readers export_reserve fit_detector fit_files import_exchange judge_of list_reserve load_detector
+        read_known reserve_documents rule score_files trusted_parties verify_reserve""",
+    "report": """REFERENCES Reference Topic audit_verdict bibtex gate_verdict references render_audit_report render_gate_report
+        render_lab_report render_lineage_report render_report run_verdict""",
     "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
-    "store": """Holder Ledger Panel Panels RunFolder RunState SealedPanel Table append_line document_table json_text
-        lineage_table list_runs lock_holder open_panels parquet_file read_lines replace_folder resolve seal sql_text storage_errors
-        store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",
+    "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
+        lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text
+        replaced_file storage_errors store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",
     "text": """END UNKNOWN Encoded GramIndex HashedWords Vocabulary encode_table gram_hashes is_encoded join_words
         near_duplicates split_words token_arrays token_columns warm word_hashes""",
 }

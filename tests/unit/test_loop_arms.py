@@ -12,7 +12,7 @@ import pytest
 
 from headwater.config import Settings
 from headwater.decide import Rule, Transcript
-from headwater.gate import Checked, Part, split_by_group, token_counts
+from headwater.gate import Checked, token_counts
 from headwater.generate import REWRITES
 from headwater.loop import Filtered, GenerationRecord, HumanOnly, Replace, World
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
@@ -21,6 +21,7 @@ from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream, source_thirds
 from headwater.loop.saved import load, load_gated, save, save_gated
 from headwater.schema import DOCUMENT, documents
+from headwater.store import Part, split_by_group
 from headwater.text import END, Vocabulary, is_encoded
 
 Language = Callable[..., list[str]]

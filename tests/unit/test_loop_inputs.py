@@ -10,11 +10,11 @@ import pytest
 import headwater.loop.inputs as inputs
 from headwater.config import Settings
 from headwater.errors import InputError, NotEnoughData
-from headwater.gate import PANELS, Part
 from headwater.loop.inputs import fingerprint, read_human, read_stream, split_human, without_near_duplicates
 from headwater.loop.world import World
 from headwater.schema import documents
 from headwater.sources import read_documentation
+from headwater.store import PANELS, Part
 
 Prose = Callable[[int, int], str]
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headwater import __version__
+from headwater.cli.audit import audit, print_audit
+from headwater.cli.detector import detector_app
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
 from headwater.cli.lineage import lineage_app
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from headwater.lab import LabResult
     from headwater.loop.result import RunResult
     from headwater.loop.stream_gate import GateResult
+    from headwater.origin import AuditResult
 
 app = typer.Typer(
     name="headwater",
@@ -33,6 +36,10 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and resume runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+app.command(
+    epilog="Example: headwater audit crawl/*.jsonl.zst --human essays.jsonl --ai chatbot.jsonl --by source,month"
+)(audit)
+app.add_typer(detector_app, name="detector")
 app.add_typer(lab_app, name="lab")
 app.add_typer(lineage_app, name="lineage")
 
@@ -255,6 +262,7 @@ def list_(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
             "run": run.id,
             "state": run.state.value,
             "created": run.created,
+            "kind": Project.kind(run),
             "experiment": run.settings().get("experiment"),
         }
         for run in Project(project).runs()
@@ -264,7 +272,7 @@ def list_(project: ProjectFolder = Path(), as_json: AsJson = False) -> None:
         return
     width = max((len(str(one["run"])) for one in found), default=0)
     for one in found:
-        print(f"{one['run']:<{width}}  {one['state']:<11}  {one['created']}  {one['experiment'] or 'run'}")
+        print(f"{one['run']:<{width}}  {one['state']:<11}  {one['created']}  {one['experiment'] or one['kind']}")
     if not found:
         print(f"No runs in {project.resolve()}. Start one with: headwater run", file=sys.stderr)
 
@@ -302,8 +310,10 @@ def resume(
 def warm() -> None:
     """Compile and cache the numeric kernels, so that the first run does not have to."""
     from headwater.models import warm as warm_models
+    from headwater.origin.warming import warm as warm_origin
 
     warm_models()
+    warm_origin()
 
 
 def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool) -> None:
@@ -315,9 +325,13 @@ def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool)
 def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
     from headwater.cli.output import print_json, run_json, run_summary
     from headwater.lab import LabResult
+    from headwater.origin import AuditResult
 
     if isinstance(result, LabResult):
         print_result(place, result, as_json=as_json)
+        return
+    if isinstance(result, AuditResult):
+        print_audit(place, result, as_json=as_json)
         return
     report = str(place.report(result.run))
     if as_json:
@@ -329,12 +343,15 @@ def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
 _BAD_ROWS = 0.01  # more than this share of unusable rows is a finding
 
 
-def _exit_with_findings(result: "RunResult | GateResult | LabResult", *, check: bool) -> None:
+def _exit_with_findings(result: "RunResult | GateResult | LabResult | AuditResult", *, check: bool) -> None:
     from headwater.lab import LabResult
+    from headwater.origin import AuditResult
 
     if isinstance(result, LabResult):
         exit_with_checks(result, check=check)
         return
+    if isinstance(result, AuditResult):
+        return  # an audit has no limit of its own; headwater audit --check names one
     rejected = any(card.verdict.value == "rejected" for card in result.cards)
     reading = result.reading
     if check and (rejected or reading.bad > _BAD_ROWS * (reading.read + reading.bad)):

@@ -59,7 +59,8 @@ def _shown(stream_is_terminal: bool, *, quiet: bool) -> Iterator[Progress]:
         columns = (BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("starting", total=None)
-            yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+            # A total of 0: nobody knows how much there is, and the bar only shows that something is done.
+            yield lambda done, total, what: bar.update(task, completed=done, total=total or None, description=what)
     else:
         last = 0.0
 
@@ -68,6 +69,7 @@ def _shown(stream_is_terminal: bool, *, quiet: bool) -> Iterator[Progress]:
             now = time.monotonic()
             if now - last >= _SECONDS_BETWEEN_LINES:
                 last = now
-                print(f"[{done}/{total}] {what}", file=sys.stderr, flush=True)
+                place = f"[{done}/{total}] " if total else ""
+                print(f"{place}{what}", file=sys.stderr, flush=True)
 
         yield line

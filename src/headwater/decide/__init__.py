@@ -1,6 +1,7 @@
 """The statistics of deciding: evidence, how much of it a decision needs, and what a panel can see."""
 
 from headwater.decide.clip import clip_bound, clip_differences
+from headwater.decide.conformal import bh_threshold, conformal_p_values
 from headwater.decide.decision import Decision, decide, prove_harm
 from headwater.decide.evalue import LAMBDA_GRID, log_e_value, log_e_values
 from headwater.decide.groups import design_effect, group_means
@@ -20,8 +21,10 @@ __all__ = [
     "Decision",
     "Rule",
     "Transcript",
+    "bh_threshold",
     "clip_bound",
     "clip_differences",
+    "conformal_p_values",
     "decide",
     "design_effect",
     "detectable_effect",

@@ -18,13 +18,11 @@ from headwater.gate.selection import (
     Selection,
     token_counts,
 )
-from headwater.gate.split import PANELS, Part, Split, SplitRow, merge_overlapping, split_by_group
 from headwater.gate.steering import SliceEvidence, SteeringEvidence
 from headwater.gate.verdicts import verdict_rows
 
 __all__ = [
     "DSIR",
-    "PANELS",
     "AdmitAll",
     "Bar",
     "Card",
@@ -37,7 +35,6 @@ __all__ = [
     "GateState",
     "HardChecks",
     "LowestPerplexity",
-    "Part",
     "RandomShare",
     "RecipeOverlap",
     "RecipeStatus",
@@ -47,13 +44,9 @@ __all__ = [
     "SeenBefore",
     "Selection",
     "SliceEvidence",
-    "Split",
-    "SplitRow",
     "SteeringEvidence",
     "cards",
-    "merge_overlapping",
     "run_checks",
-    "split_by_group",
     "token_counts",
     "training_mix",
     "verdict_rows",

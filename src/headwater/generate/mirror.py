@@ -4,8 +4,10 @@ A detector learns a domain from human and machine texts of the same subjects and
 suffice. Each mirror names the human document it was asked for, so that both stay in one group.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,9 @@ from headwater.errors import NotEnoughData
 from headwater.generate.command import Command
 from headwater.generate.recipe import Recipe, machine_documents
 from headwater.generate.sentences import sentences
+from headwater.schema import Origin
+from headwater.sources import Columns, RejectLog, read_table, write_documents
+from headwater.sources.marking import mark_machine
 
 PROMPT = "Write a text of about {words} words on the following. Give the text only, without any remark.\n\n{subject}"
 """What is asked unless the user has a prompt: ``{subject}`` is the title or first sentence, ``{words}`` the length."""
@@ -96,6 +101,56 @@ def mirror_by_recipe(originals: pa.Table, recipe: Recipe, rng: np.random.Generat
     made = recipe.make(originals, rng)
     parents = [named[0] for named in made["parents"].to_pylist()]
     return _mirrored(originals, dict(zip(parents, made["text"].to_pylist(), strict=True)), recipe.name, 0)
+
+
+def mirror_files(
+    paths: tuple[str, ...],
+    out: Path,
+    generator: Command | Recipe,
+    *,
+    count: int,
+    name: str | None,
+    prompt: str,
+    text: str,
+    title: str,
+    group: str | None,
+    rejects: RejectLog,
+    rng: np.random.Generator,
+) -> Mirrored:
+    """Write mirror texts of human documents in files to a file, and return what became of the prompts.
+
+    Args:
+        paths: files, folders, glob patterns of human documents.
+        out: where the machine documents are written.
+        generator: a program, or one of Headwater's own recipes.
+        count: how many documents are asked for.
+        name: what the generator is called; None: the program's name.
+        prompt: what is asked, with ``{subject}`` and ``{words}``.
+        text: column with the text.
+        title: column with titles, taken where there is one.
+        group: column with the unit of independence.
+        rejects: where rows that cannot be used are kept.
+        rng: chooses the documents.
+
+    Raises:
+        InputError: nothing can be read, or the program fails.
+    """
+    human, _ = read_table(paths, Columns(text=text, group=group), rejects, origin=Origin.HUMAN)
+    originals = choose_originals(human, count, rng)
+    if isinstance(generator, Command):
+        titles = [_title(meta, title) for meta in originals["meta"].to_pylist()]
+        called = name or Path(generator.arguments[0]).name
+        made = mirror_by_command(originals, titles, generator, called, prompt)
+    else:
+        made = mirror_by_recipe(originals, generator, rng)
+    if made.documents.num_rows:
+        write_documents(mark_machine(made.documents), out)
+    return made
+
+
+def _title(meta: str | None, name: str) -> str | None:
+    value = json.loads(meta).get(name) if meta else None
+    return value if isinstance(value, str) and value.strip() else None
 
 
 def _mirrored(originals: pa.Table, texts: Mapping[str, str], name: str, strange: int) -> Mirrored:

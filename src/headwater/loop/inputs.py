@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from headwater.config import Settings
 from headwater.errors import InputError, NotEnoughData
-from headwater.gate import Part, Split, split_by_group
 from headwater.loop.result import CorpusFacts, ReadFacts
 from headwater.models.learner import Tell
+from headwater.origin.reserve import RESERVE, reserve_table
 from headwater.schema import DOCUMENT, Origin
 from headwater.sources import (
     Columns,
@@ -24,6 +24,8 @@ from headwater.sources import (
     expand_paths,
     read_documents,
 )
+from headwater.store import Part, Split, SplitRow, split_by_group
+from headwater.store.split import LEAST_GROUPS
 from headwater.text import near_duplicates, split_words
 
 MAX_HUMAN_WORDS = 3_000_000
@@ -91,17 +93,22 @@ def content_digest(files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody) -> HumanInput:
+def read_human(
+    settings: Settings, rejects: Path, tell: Callable[[str], None] = _to_nobody, *, store: Path | None = None
+) -> HumanInput:
     """Return the human documents of the settings, without near-duplicates.
 
     Args:
         settings: resolved settings.
         rejects: where rows that could not be used are kept.
         tell: told how far the reading has come.
+        store: the folder ``.headwater``, whose reserve is read where the settings say so.
 
     Raises:
         InputError: nothing can be read, or no document is human.
     """
+    if settings.human.reserve:
+        return _read_reserve(store, tell)
     if not settings.human.paths:
         corpus = collect_documentation(progress=lambda done, files: tell(f"file {done:,} of {files:,}"))
         table, removed = without_near_duplicates(corpus.table)
@@ -151,6 +158,46 @@ def read_human(settings: Settings, rejects: Path, tell: Callable[[str], None] = 
         tuple(remarks),
         removed,
     )
+
+
+def _read_reserve(store: Path | None, tell: Callable[[str], None]) -> HumanInput:
+    """Return the documents of the reserve with their columns ``unit`` and ``part``."""
+    if store is None or not reserve_table(store).version:
+        raise InputError("human.reserve is set, but the project has no reserve. Make one: headwater reserve add")
+    names = [*DOCUMENT.names, "unit", "part"]
+    sample = _Sample("unit", MAX_HUMAN_WORDS)
+    read = 0
+    in_use = f"part = '{Part.TRAIN}' OR rotation IS NOT NULL"
+    for batch in reserve_table(store).batches(names, filter=in_use):
+        sample.add(batch)
+        read += batch.num_rows
+        tell(f"{read:,} documents")
+    table = sample.table()
+    apart = reserve_table(store).count() - read
+    remarks = []
+    if apart:
+        remarks.append(
+            f"{apart:,} documents of the reserve came in after their group was sealed in a panel. They are neither "
+            "trained nor measured on."
+        )
+    if sample.share < 1:
+        remarks.append(
+            f"The reserve holds more than {MAX_HUMAN_WORDS:,} words; a random {sample.share:.1%} of its groups is used."
+        )
+    repeats = pa.field("repeats", pa.string())
+    removed = pa.schema([*(RESERVE.field(name) for name in names), repeats], metadata=table.schema.metadata)
+    return HumanInput(
+        table,
+        _facts(table, "the human reserve of the project", 0, {}, grouped=True),
+        ReadFacts(read, 0, {}),
+        tuple(remarks),
+        removed.empty_table(),
+    )
+
+
+def reserve_version(store: Path) -> str:
+    """Return what tells one state of the reserve from another, as ``fingerprint`` does for files."""
+    return f"reserve {reserve_table(store).version}"
 
 
 def read_stream(
@@ -275,6 +322,8 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
     Raises:
         NotEnoughData: there are too few groups even so; the message says how many are needed.
     """
+    if settings.human.reserve:
+        return _split_as_assigned(human, settings)
     shares: dict[Part, float] = {part: getattr(settings.split, part.value) for part in Part}
     if settings.stream.paths:
         shares[Part.TRAIN] += shares.pop(Part.SOURCES)
@@ -288,10 +337,47 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
             split = None
         if split is None:
             raise  # the message for the full split says what it needs
-    return split, [
-        "There are too few human groups for a steering panel. The gate goes on without feedback: recipes share the "
-        "budget evenly, and nothing can be proven harmful."
+    return split, [_WITHOUT_STEERING]
+
+
+_WITHOUT_STEERING = (
+    "There are too few human groups for a steering panel. The gate goes on without feedback: recipes share the budget "
+    "evenly, and nothing can be proven harmful."
+)
+
+
+def _split_as_assigned(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
+    """Return the split that the reserve was given for good; without a stream, sources are taken from its training text.
+
+    Raises:
+        NotEnoughData: a part has too few groups for its work.
+    """
+    parts = np.asarray(human["part"].to_pylist(), dtype=object)
+    units = np.asarray(human["unit"].to_pylist(), dtype=object)
+    if not settings.stream.paths:
+        share = settings.split.sources / (settings.split.train + settings.split.sources)
+        names = np.unique(units[parts == Part.TRAIN].astype(str))
+        chosen = np.random.default_rng([settings.seed, 1]).permutation(names)[: round(share * len(names))]
+        parts[(parts == Part.TRAIN) & np.isin(units.astype(str), chosen)] = Part.SOURCES.value
+    table = human.drop_columns(["part"])
+    found = {part: table.filter(pa.array(parts == part.value)) for part in Part}
+    rows = [
+        SplitRow(
+            part,
+            found[part].num_rows,
+            len(set(found[part]["unit"].to_pylist())),
+            sum(len(split_words(text)) for text in found[part]["text"].to_pylist()),
+        )
+        for part in Part
     ]
+    optional = {Part.STEERING} | ({Part.SOURCES} if settings.stream.paths else set())
+    for row in rows:
+        if row.groups < LEAST_GROUPS[row.part] and not (row.part in optional and not row.groups):
+            raise NotEnoughData(
+                f"the reserve has {row.groups} groups for {row.part}, but {LEAST_GROUPS[row.part]} are needed. Add "
+                "human documents to it: headwater reserve add"
+            )
+    return Split(found, tuple(rows), 0), [] if found[Part.STEERING].num_rows else [_WITHOUT_STEERING]
 
 
 def without_near_duplicates(table: pa.Table) -> tuple[pa.Table, pa.Table]:

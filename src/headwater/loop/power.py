@@ -1,9 +1,9 @@
 """What the certification panel of a run can and cannot see."""
 
 from headwater.decide import Rule, Transcript, detectable_effect
-from headwater.gate import Part
 from headwater.loop.result import PowerFacts
 from headwater.loop.world import World
+from headwater.store import Part
 
 _ENOUGH_DOCUMENTS = 500  # measured: power at an effect of 0.2 sd is 0.2 here and 0.03 at half of it
 

@@ -9,7 +9,7 @@ word salad, light edits of training text, and leaks of sealed documents, verbati
 import numpy as np
 import pyarrow as pa
 
-from headwater.gate import Part, token_counts
+from headwater.gate import token_counts
 from headwater.generate import (
     REWRITES,
     Recipe,
@@ -22,6 +22,7 @@ from headwater.generate import (
 from headwater.loop.documents import draw
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT
+from headwater.store import Part
 
 GENERATIONS_TO_COLLAPSE = 6
 OWN_SHARE = 3

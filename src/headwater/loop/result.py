@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from headwater.gate import Card, SplitRow
+from headwater.gate import Card
 from headwater.loop.comparison import StreamRecord
 from headwater.loop.world import GenerationRecord, SampleText
+from headwater.store import SplitRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ and the folder appears only when it is complete. A killed run that is resumed th
 with the same bytes as one that was never stopped: every step draws from its own source of randomness.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,21 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.config import Settings
-from headwater.gate import (
-    Card,
-    Checked,
-    HardChecks,
-    Part,
-    cards,
-    verdict_rows,
-)
+from headwater.errors import StoreError
+from headwater.gate import Card, Checked, HardChecks, cards, verdict_rows
 from headwater.loop.ancestry import Ancestry, inbreeding_records
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
-from headwater.loop.inputs import HumanInput, Progress, StreamInput, fingerprint, read_human, read_stream, split_human
+from headwater.loop.inputs import (
+    HumanInput,
+    Progress,
+    StreamInput,
+    fingerprint,
+    read_human,
+    read_stream,
+    reserve_version,
+    split_human,
+)
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream
 from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
@@ -33,11 +36,15 @@ from headwater.loop.saved import load, load_gated, load_table, save, save_gated
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
+from headwater.origin.own_output import record_generated
+from headwater.origin.reserve import reserve_panels
 from headwater.schema import DOCUMENT, LINEAGE, VERDICT, digest
 from headwater.sources import write_documents
 from headwater.store import (
     Ledger,
     Panel,
+    Panels,
+    Part,
     RunFolder,
     document_table,
     lineage_table,
@@ -47,6 +54,7 @@ from headwater.store import (
     write_parquet,
     write_text,
 )
+from headwater.store.generated import GeneratedLedger
 
 STREAM_ARM = "stream"
 _WITHOUT_PARENTS = "stream-without-parents"
@@ -94,6 +102,8 @@ class _Run:
         self.settings = settings
         self._progress = progress
         inputs = [fingerprint(paths) if paths else "" for paths in (settings.human.paths, settings.stream.paths)]
+        if settings.human.reserve:
+            inputs.append(reserve_version(folder.store))
         self._key = digest([settings.model_dump(), inputs, used_versions()])
         self._ancestry = Ancestry(folder.id)
         self._done = 0
@@ -138,7 +148,7 @@ class _Run:
         self._tell("reading human documents")
 
         def produce(path: Path) -> None:
-            found = read_human(self.settings, path / "rejects.jsonl", self._tell_detail)
+            found = read_human(self.settings, path / "rejects.jsonl", self._tell_detail, store=self.folder.store)
             write_parquet(path / "documents.parquet", found.table)
             write_parquet(path / "removed.parquet", found.removed)
             save(path / "facts.json", (found.facts, found.reading, found.warnings), _HUMAN_FACTS)
@@ -157,14 +167,20 @@ class _Run:
             for panel in Panel
             if world.split[Part(panel.value)].num_rows
         }
-        # One folder per split: another seed or other documents are other panels.
-        name = digest([self.settings.seed, *(sorted(table["id"].to_pylist()) for table in panels.values())])
-        sealed = seal(self.folder.store / "panels" / name, panels)
+        self._step("split", lambda path: write_parquet(path / "parts.parquet", _parts(world)))
+        if self.settings.human.reserve:
+            sealed = _sealed_in_reserve(self.folder.store, panels)
+        else:
+            # One folder per split: another seed or other documents are other panels.
+            name = digest([self.settings.seed, *(sorted(table["id"].to_pylist()) for table in panels.values())])
+            sealed = seal(self.folder.store / "panels" / name, panels)
         purpose = f"run {self.folder.id}: decisions, and their evidence in its report"
         opened = {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)}
         if purpose not in opened:
-            sealed.record_opening(Panel.CERTIFICATION, purpose)
-            sealed.record_opening(Panel.FINAL, f"run {self.folder.id}: report")
+            for one in sealed.sealed:
+                if one.panel != Panel.STEERING:
+                    why = purpose if one.panel == Panel.CERTIFICATION else f"run {self.folder.id}: report"
+                    sealed.record_opening(one.panel, why, rotation=one.rotation)
         before = opened - {purpose}
         if not before:
             return []
@@ -350,6 +366,7 @@ class _Run:
         everything = pa.concat_tables([human, stream.select(DOCUMENT.names), *outputs])
         documents.append(everything.cast(DOCUMENT), skip_existing=True, wait_seconds=30)
         documents.tag(f"run-{run}")
+        self._record_generated(human, stream, outputs)
         found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob(f"*-{self._key}/verdicts.parquet"))]
         verdicts = pa.concat_tables(found).sort_by(
             [(name, "ascending") for name in ("id", "arm", "generation", "stage")]
@@ -375,6 +392,16 @@ class _Run:
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
         return events
+
+    def _record_generated(self, human: pa.Table, stream: pa.Table, outputs: list[pa.Table]) -> None:
+        """Record every text this run made in the project's generation ledger; a stream that was brought is not ours."""
+        steps = self.folder.path / "steps"
+        made = [] if self.settings.stream.paths else [stream]
+        paths = sorted(steps.glob(f"*-{self._key}/training.parquet"))
+        trained_on = [load_table(path, DOCUMENT.names) for path in paths]
+        parts = [table.select(DOCUMENT.names).cast(DOCUMENT) for table in (*made, *outputs, *trained_on)]
+        ledger = GeneratedLedger(self.folder.store, run=self.folder.id)
+        record_generated(ledger, pa.concat_tables([DOCUMENT.empty_table(), *parts]), self.folder.id, sources=human)
 
     def _export(self, steps: Path) -> None:
         """Write the documents the run admitted, sorted by id: those of the loop with the stream where there is one."""
@@ -419,6 +446,32 @@ class _Run:
 
 _HUMAN_FACTS = tuple[CorpusFacts, ReadFacts, tuple[str, ...]]
 _STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
+
+
+def _parts(world: World) -> pa.Table:
+    """Return the part of every human document, so that it can be told later what was trained on."""
+    ids = [world.split[part]["id"] for part in Part]
+    names = [pa.repeat(pa.scalar(part.value), len(column)) for part, column in zip(Part, ids, strict=True)]
+    return pa.table({"id": pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string()),
+                     "part": pa.chunked_array(names)})  # fmt: skip
+
+
+def _sealed_in_reserve(store: Path, panels: Mapping[Panel, pa.Table]) -> Panels:
+    """Return the panels of the reserve, once the documents are found to be sealed there.
+
+    Raises:
+        StoreError: they are not.
+    """
+    sealed = reserve_panels(store)
+    for panel, table in panels.items():
+        own = replace(sealed, sealed=tuple(one for one in sealed.sealed if one.panel == panel))
+        ids, texts = table["id"].to_pylist(), table["text"].to_pylist()
+        if not (own.barred(ids) & own.barred([""] * len(ids), texts)).all():
+            raise StoreError(
+                f"The {panel} panel of the reserve is not as it was sealed. Find out what changed: headwater reserve "
+                "verify"
+            )
+    return sealed
 
 
 def _without_parents(stream: pa.Table) -> pa.Table | None:

@@ -1,5 +1,6 @@
 """Values of the loop on disk: JSON for what is small, Parquet for documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -88,6 +89,6 @@ def load_gated(folder: Path) -> GatedState:
     )
 
 
-def load_table(path: Path) -> pa.Table:
-    """Return a Parquet file as a table, the metadata of its columns included."""
-    return pq.read_table(path)
+def load_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return a Parquet file, or some of its columns, as a table, the metadata of the columns included."""
+    return pq.read_table(path, columns=None if columns is None else list(columns))

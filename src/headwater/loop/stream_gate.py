@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.config import Settings
-from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, SplitRow, cards, verdict_rows
+from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, cards, verdict_rows
 from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
 from headwater.loop.inputs import Progress, fingerprint, read_human, read_stream, split_human, stream_batches
 from headwater.loop.power import panel_warnings, power_facts
@@ -18,7 +18,7 @@ from headwater.loop.versions import used_versions
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT, Verdict, digest
 from headwater.sources import expand_paths
-from headwater.store import toml_text
+from headwater.store import SplitRow, toml_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from headwater.config import Settings
 from headwater.decide import Rule, clip_bound, design_effect
-from headwater.gate import Certifier, Gate, HardChecks, Part, ScoringPanel, Split, token_counts
+from headwater.gate import Certifier, Gate, HardChecks, ScoringPanel, token_counts
 from headwater.lineage import heterozygosity
 from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
 from headwater.models import Losses, NgramLearner, NgramModel
+from headwater.store import Part, Split
 from headwater.text import END, Vocabulary, encode_table, token_arrays
 
 PROMPT_WORDS = 6

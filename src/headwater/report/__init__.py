@@ -1,5 +1,7 @@
 """What a reader gets: charts, one self-contained HTML page, and the literature behind it."""
 
+from headwater.report.audit import render_audit_report
+from headwater.report.audit_text import audit_verdict
 from headwater.report.bibliography import REFERENCES, Reference, Topic, bibtex, references
 from headwater.report.document import render_gate_report, render_report
 from headwater.report.family_tree import render_lineage_report
@@ -10,9 +12,11 @@ __all__ = [
     "REFERENCES",
     "Reference",
     "Topic",
+    "audit_verdict",
     "bibtex",
     "gate_verdict",
     "references",
+    "render_audit_report",
     "render_gate_report",
     "render_lab_report",
     "render_lineage_report",

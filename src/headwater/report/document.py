@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headwater.gate import Card, Part
+from headwater.gate import Card
 from headwater.lineage import Explanation, explain
 from headwater.loop.result import InbreedingRecord, RoundRecord, RunResult
 from headwater.loop.stream_gate import GateResult
@@ -16,6 +16,7 @@ from headwater.report.bibliography import Topic, bibtex, cited, references
 from headwater.report.page import figure, fitting
 from headwater.report.verdict import gate_verdict, last, line_name, line_to_hold, run_verdict
 from headwater.schema import Reason, Stage, Verdict
+from headwater.store import Part
 
 
 @dataclass(frozen=True, slots=True)

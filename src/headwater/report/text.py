@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from headwater.gate import Part
+from headwater.store import Part
 
 ARM_NAMES = {
     "human-only": "Human only",

@@ -31,6 +31,8 @@ _COMPRESSED = (".gz", ".zst")
 _KNOWN = ".jsonl .ndjson .json .csv .tsv .txt .text .md (each also with .gz or .zst) and .parquet"
 _SHOWN_COLUMNS = 40
 _GLOB_SIGNS = frozenset("*?[")
+# What is written beside a data file, under its whole name, and holds no documents.
+_BESIDE = (".prov.json", ".croissant.json", ".provenance.json", ".verdicts.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ def format_of(path: Path) -> str | None:
 def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
     """Return the files that files, folders and glob patterns stand for, without repeats.
 
-    Folders are searched recursively; in folders and patterns hidden files and unknown formats are passed over. The
-    order is that of the patterns, and by name within each.
+    Folders are searched recursively; in folders and patterns hidden files, unknown formats and what Headwater wrote
+    beside a data file (records, verdicts) are passed over. The order is that of the patterns, and by name within each.
 
     Raises:
         InputError: something does not exist, holds no readable file or has an unknown suffix.
@@ -91,7 +93,7 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
             matches = [path]
         elif _GLOB_SIGNS.intersection(str(pattern)):
             named = (Path(name) for name in sorted(glob.glob(str(pattern), recursive=True)))  # noqa: PTH207  (absolute patterns)
-            matches = [file for file in named if file.is_file() and format_of(file) is not None]
+            matches = [file for file in named if file.is_file() and format_of(file) is not None and not _beside(file)]
             if not matches:
                 raise InputError(f"no readable file matches {str(pattern)!r}. Known formats: {_KNOWN}.")
         else:
@@ -103,7 +105,13 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
 
 def _readable(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and format_of(file) is not None and file.is_file()
+    return not hidden and format_of(file) is not None and file.is_file() and not _beside(file)
+
+
+def _beside(file: Path) -> bool:
+    """Say whether a file is a record or the verdicts of the data file it stands beside."""
+    ends = (ending for ending in _BESIDE if file.name.endswith(ending))
+    return any(file.with_name(file.name.removesuffix(ending)).is_file() for ending in ends)
 
 
 class DocumentStream(Iterator[pa.RecordBatch]):

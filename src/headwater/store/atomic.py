@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,21 +105,35 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 @contextmanager
+def replaced_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write to that takes its place when it is complete, for content too large to hold.
+
+    Args:
+        path: the file; an existing one is replaced.
+
+    Raises:
+        StoreError: the disk is full, read-only or forbidden.
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with storage_errors(path):
+        try:
+            with temp.open("wb") as file:
+                yield file
+            temp.replace(path)
+        finally:
+            temp.unlink(missing_ok=True)
+
+
+@contextmanager
 def parquet_file(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """Yield a writer of a Parquet file that takes its place when it is complete, for tables too large to hold.
+    """Yield a writer of a Parquet file, as ``replaced_file`` does.
 
     Args:
         path: the file; an existing one is replaced.
         schema: schema of the tables to write.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with storage_errors(path):
-        try:
-            with pq.ParquetWriter(temp, schema, compression="zstd") as writer:
-                yield writer
-            temp.replace(path)
-        finally:
-            temp.unlink(missing_ok=True)
+    with replaced_file(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer
 
 
 def json_text(value: object, *, indent: int | None = None) -> str:

@@ -4,19 +4,15 @@ Documents of one group (article, author, site, module) are not independent, and 
 not either. Groups are therefore merged where their documents overlap, and a merged group goes to one part as a whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from headwater.errors import NotEnoughData
-from headwater.text.overlap import gram_hashes
-from headwater.text.words import split_words
 
 
 class Part(StrEnum):
@@ -33,7 +29,7 @@ PANELS = (Part.STEERING, Part.CERTIFICATION, Part.FINAL)
 
 # The smallest number of independent groups a part can do its work with. Certification: with fewer than 50 units even
 # an effect of 0.8 sd is not admitted at the first decision (decide.detectable_effect). The others only report.
-_LEAST_GROUPS = {Part.TRAIN: 10, Part.SOURCES: 10, Part.STEERING: 20, Part.CERTIFICATION: 50, Part.FINAL: 10}
+LEAST_GROUPS = {Part.TRAIN: 10, Part.SOURCES: 10, Part.STEERING: 20, Part.CERTIFICATION: 50, Part.FINAL: 10}
 
 _COMMON_GRAM = 20  # an 8-word sequence in more documents than this is boilerplate and says nothing of dependence
 
@@ -77,15 +73,17 @@ def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Ge
         NotEnoughData: a part gets fewer independent groups than it can work with; the message says how many documents
             or groups are needed.
     """
+    from headwater.text.words import split_words  # compiles kernels; opening a store must not
+
     units = merge_overlapping(table["text"].to_pylist(), table["group"].to_pylist())
     merged = len(set(table["group"].to_pylist())) - len(set(units))
     table = table.append_column("unit", pa.array(units, pa.string()))
     names, codes = np.unique(np.asarray(units, dtype=object).astype(str), return_inverse=True)
     wanted = {part: share for part, share in shares.items() if share > 0}
-    _check_enough(len(names), wanted)
+    check_enough(len(names), wanted)
     counts = np.array([len(split_words(text)) for text in table["text"].to_pylist()], np.int64)
     sizes = np.bincount(codes, weights=counts, minlength=len(names)).astype(np.float64)
-    assigned = _assign(sizes, wanted, rng)
+    assigned = deal(sizes, list(wanted.values()), rng)
     parts, rows = {}, []
     for part in Part:
         number = list(wanted).index(part) if part in wanted else -1
@@ -103,6 +101,11 @@ def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float 
     sequences found in more than 20 documents are boilerplate and do not count. A merged group has the name of its first
     document's group. Cost: one sort of all 8-gram hashes.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    from headwater.text.overlap import gram_hashes
+
     hashes, offsets = gram_hashes(texts)
     owner = np.repeat(np.arange(len(texts)), np.diff(offsets))
     order = np.argsort(hashes, kind="stable")
@@ -136,11 +139,16 @@ def _linked_groups(
     return codes[documents[count >= share * np.maximum(shorter, 1)]]
 
 
-def _check_enough(groups: int, wanted: dict[Part, float]) -> None:
+def check_enough(groups: int, wanted: Mapping[Part, float]) -> None:
+    """Refuse to split too few groups.
+
+    Raises:
+        NotEnoughData: a part would get fewer groups than it can work with; the message says how many are needed.
+    """
     total = sum(wanted.values())
-    needed = max(int(np.ceil(_LEAST_GROUPS[part] * total / share)) for part, share in wanted.items())
+    needed = max(int(np.ceil(LEAST_GROUPS[part] * total / share)) for part, share in wanted.items())
     if groups < needed:
-        parts = ", ".join(f"{part.value} {_LEAST_GROUPS[part]}" for part in wanted)
+        parts = ", ".join(f"{part.value} {LEAST_GROUPS[part]}" for part in wanted)
         raise NotEnoughData(
             f"the human documents form {groups} independent groups, but {needed} are needed so that every part gets "
             f"its least number of groups ({parts}). Add human documents, or name a finer group column if documents of "
@@ -148,19 +156,30 @@ def _check_enough(groups: int, wanted: dict[Part, float]) -> None:
         )
 
 
-def _assign(sizes: NDArray[np.float64], wanted: dict[Part, float], rng: np.random.Generator) -> NDArray[np.int64]:
+def deal(
+    sizes: NDArray[np.float64], shares: Sequence[float], rng: np.random.Generator, held: Sequence[int] | None = None
+) -> NDArray[np.int64]:
     """Return the number of the part each group goes to.
 
     Groups are dealt out by size, shuffled among neighbours in size, each to the part furthest behind its share of
     groups. Every part thus gets its share of groups and of tokens, and the same mix of large and small ones: dealing
     by tokens alone would fill the largest panel with a few large groups, and evidence counts groups.
+
+    Args:
+        sizes: tokens of each group.
+        shares: share of the groups each part is to have, above 0.
+        rng: decides which group goes where.
+        held: groups each part has already, dealt earlier; none by default.
+
+    Returns:
+        Shape (groups,): index into ``shares``.
     """
-    shares = np.array(list(wanted.values()))
-    shares = shares / shares.sum()
-    filled = np.zeros(len(shares))
+    wanted = np.asarray(shares, np.float64) / float(np.sum(shares))
+    filled = np.zeros(len(wanted)) if held is None else np.asarray(held, np.float64)
+    before = float(filled.sum())
     assigned = np.zeros(len(sizes), np.int64)
-    for dealt, group in enumerate(_shuffled_by_size(sizes, max(2, round(2 / shares.min())), rng), 1):
-        part = int(np.argmax(shares * dealt - filled))
+    for dealt, group in enumerate(_shuffled_by_size(sizes, max(2, round(2 / wanted.min())), rng), 1):
+        part = int(np.argmax(wanted * (before + dealt) - filled))
         assigned[group] = part
         filled[part] += 1
     return assigned
@@ -170,4 +189,6 @@ def _shuffled_by_size(sizes: NDArray[np.float64], window: int, rng: np.random.Ge
     """Return group numbers from large to small, in random order within windows of neighbours."""
     tie_break = rng.random(len(sizes))
     order = np.lexsort((tie_break, -sizes))
+    if not len(order):
+        return order
     return np.concatenate([rng.permutation(order[i : i + window]) for i in range(0, len(order), window)])

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 from headwater.errors import NotEnoughData
-from headwater.gate import PANELS, Part, Split, merge_overlapping, split_by_group
 from headwater.schema import documents
+from headwater.store import PANELS, Part, Split, merge_overlapping, split_by_group
 
 Prose = Callable[[int, int], str]
 

@@ -1,0 +1,213 @@
+"""A detector with the references it is read against: known human texts, and machine texts where there are some."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headwater.measure.detection import auroc
+from headwater.origin.detector.detector import Detector, content_id, default_detector, load_detector
+from headwater.origin.detector.fit import fit_detector
+from headwater.origin.examine import scored
+from headwater.origin.references import Known, without_shared
+from headwater.origin.result import ReferenceFacts
+from headwater.origin.share import DevelopmentScores, ks_distance
+
+LEAST_FITTED = 25
+"""Known human and known machine texts from which on the detector is fitted to them."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """Scores of texts of one known origin by models that had not seen them; texts that cannot be judged are left out."""
+
+    scores: NDArray[np.float64]
+    """Shape (texts,)."""
+    words: NDArray[np.int64]
+    """Words of each, shape (texts,)."""
+    groups: NDArray[np.str_]
+    """Unit of independence of each, shape (texts,)."""
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def at_least(self, words: int) -> "Side":
+        """Return the texts of at least so many words."""
+        kept = self.words >= words
+        return Side(self.scores[kept], self.words[kept], self.groups[kept])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judge:
+    """What documents are judged with."""
+
+    detector: Detector
+    """Scores documents."""
+    human: Side | None
+    """Known human texts of the user; None without."""
+    machine: Side | None
+    """Known machine texts of the user; None without."""
+    known: Mapping[int, float]
+    """Held-out scores of texts the detector was fitted to, by content."""
+    facts: ReferenceFacts
+    """What is to be said about the references."""
+
+    @property
+    def yardstick(self) -> Side:
+        """The human texts p-values are taken against: the user's, or else those the detector learnt from."""
+        return self.human or _learnt(self.detector, machine=False)
+
+
+def judge_of(
+    human: Known,
+    machine: Known,
+    *,
+    detector: Path | None,
+    thorough: bool,
+    rng: np.random.Generator,
+    tell: Callable[[str], None],
+) -> Judge:
+    """Return the detector, fitted to the known texts where there are enough of both, with held-out references.
+
+    Args:
+        human: texts known to be human.
+        machine: texts known to be machine-made.
+        detector: folder of a fitted detector; None: the shipped one.
+        thorough: use the slower, more accurate form.
+        rng: divides the texts into folds.
+        tell: told what is being done.
+
+    Raises:
+        InputError: the detector cannot be used.
+    """
+    base = default_detector(thorough=thorough) if detector is None else load_detector(detector)
+    human, machine, shared = without_shared(human, machine)
+    remarks = []
+    if shared:
+        remarks.append(f"{shared:,} texts are among the human and the machine references; they were left out of both.")
+    if min(len(human), len(machine)) >= LEAST_FITTED:
+        tell("fitting the detector to the references")
+        fitted = fit_detector(
+            human.texts,
+            machine.texts,
+            human_groups=human.groups,
+            machine_groups=machine.groups,
+            base=base,
+            thorough=thorough,
+            rng=rng,
+        )
+        one = fitted.detector
+        scores = np.concatenate([fitted.human_scores, fitted.machine_scores])
+        known = dict(zip(map(int, map(content_id, (*human.texts, *machine.texts))), scores.tolist(), strict=True))
+    else:
+        one = base
+        known = _seen(one)
+        if len(machine):
+            remarks.append(
+                f"{len(human):,} human and {len(machine):,} machine references are too few to fit the detector to; "
+                f"{LEAST_FITTED} of each are needed."
+            )
+    tell("scoring the references")
+    human_side = _side(one, human, known) or _own(one, machine=False)
+    machine_side = _side(one, machine, known) or _own(one, machine=True)
+    left_out = len(human) - len(human_side) if human_side is not None and len(human) else 0
+    if left_out:
+        remarks.append(f"{left_out:,} of the human references are no English prose; nothing is compared with them.")
+    facts = ReferenceFacts(
+        human=len(human_side) if human_side else 0,
+        machine=len(machine_side) if machine_side else 0,
+        auroc=_auroc(one, human_side, machine_side),
+        shift=_shift(base, human_side),
+        remarks=(*remarks, *_suspicious(human, one, known, machine_side)),
+    )
+    return Judge(one, human_side, machine_side, known, facts)
+
+
+def _seen(detector: Detector) -> dict[int, float]:
+    """Return held-out scores of every text a detector learnt from, the user's and those of the shipped one."""
+    learnt = detector.references
+    content = learnt.content.copy()
+    shipped = _labels()[2]
+    if (~learnt.own).sum() == len(shipped):
+        content[~learnt.own] = shipped
+    scored = (content != 0) & np.isfinite(learnt.scores)
+    return dict(zip(content[scored].tolist(), learnt.scores[scored].tolist(), strict=True))
+
+
+def _side(detector: Detector, texts: Known, known: Mapping[int, float]) -> Side | None:
+    if not len(texts):
+        return None
+    words, scores, _ = scored(detector, texts.texts, known)
+    kept = ~np.isnan(scores)
+    return Side(scores[kept], words[kept], np.array(texts.groups, dtype=np.str_)[kept])
+
+
+def _own(detector: Detector, *, machine: bool) -> Side | None:
+    """Return the user's texts that a fitted detector brings along; None where it brings none."""
+    return _learnt(detector, machine=machine, own=True) if detector.references.own.any() else None
+
+
+def _learnt(detector: Detector, *, machine: bool, own: bool = False) -> Side:
+    references = detector.references
+    chosen = (references.is_machine == machine) & np.isfinite(references.scores) & (references.own == own)
+    count = int(chosen.sum())
+    return Side(references.scores[chosen], references.words[chosen], np.arange(count).astype(np.str_))
+
+
+@cache
+def _labels() -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.uint64]]:
+    """Return domain, generator and content id of the texts that the shipped detector learnt from, in their order."""
+    with (files("headwater.origin.detector") / "default" / "labels.npz").open("rb") as file:
+        stored = np.load(file, allow_pickle=False)
+        return stored["domain"], stored["generator"], stored["content"]
+
+
+def development(detector: Detector) -> DevelopmentScores:
+    """Return held-out scores of the texts that the shipped detector learnt from.
+
+    They are this detector's where it started from the shipped one, which keeps their place in its memory.
+    """
+    domain, generator, _ = _labels()
+    if (~detector.references.own).sum() != len(domain):
+        detector = default_detector()
+    references = detector.references
+    chosen = ~references.own & np.isfinite(references.scores)
+    kept = chosen[~references.own]
+    return DevelopmentScores(references.scores[chosen], references.is_machine[chosen], domain[kept], generator[kept])
+
+
+def _auroc(detector: Detector, human: Side | None, machine: Side | None) -> float | None:
+    if human is None or not len(human):
+        return None
+    others = machine.scores if machine is not None and len(machine) else development(detector).machine_scores
+    return auroc(human.scores, others)
+
+
+def _shift(base: Detector, human: Side | None) -> float | None:
+    """Return the Kolmogorov-Smirnov distance of the references' scores to those of the texts learnt from."""
+    if human is None or not len(human):
+        return None
+    return ks_distance(human.scores, development(base).human_scores)
+
+
+def _suspicious(human: Known, detector: Detector, known: Mapping[int, float], machine: Side | None) -> list[str]:
+    """Say which human references score as machine texts do: a reserve may be contaminated."""
+    if not len(human):
+        return []
+    _, scores, _ = scored(detector, human.texts, known)
+    others = machine.scores if machine is not None and len(machine) else development(detector).machine_scores
+    limit = float(np.median(others))
+    odd = np.flatnonzero(scores > limit)
+    if not len(odd):
+        return []
+    worst = odd[np.argsort(-scores[odd], kind="stable")][:_SHOWN]
+    named = "; ".join(f"{' '.join(human.texts[row].split())[:80]!r}" for row in worst)
+    return [
+        f"{len(odd):,} of {len(human):,} human references score higher than half of the machine texts do. If they are "
+        f"machine-made, every number here is too low. Look at them first: {named}"
+    ]

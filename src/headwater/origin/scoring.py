@@ -1,0 +1,196 @@
+"""A detector fitted to texts in files, and scores of documents in files: one row for every row, without grouping."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from headwater.decide import bh_threshold
+from headwater.errors import InputError
+from headwater.origin.columns import meta_value
+from headwater.origin.detector.detector import Detector
+from headwater.origin.detector.fit import fit_detector
+from headwater.origin.examine import scored
+from headwater.origin.judge import Judge
+from headwater.origin.references import read_known, without_shared
+from headwater.origin.result import DocumentVerdict
+from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets, verdicts
+from headwater.schema import Origin
+from headwater.sources import Columns, ReadReport, RejectLog, read_documents
+from headwater.store import parquet_file, replaced_file
+
+SCORES = pa.schema(
+    [
+        pa.field("id", pa.string(), metadata={"meaning": "document id"}),
+        pa.field("score", pa.float64(), metadata={"meaning": "higher = more machine-like; null: cannot be judged"}),
+        pa.field("p_value", pa.float64(), metadata={"meaning": "conformal p-value against human text of this length"}),
+        pa.field("verdict", pa.string(), metadata={"meaning": "human-consistent, undecided or machine-like"}),
+        pa.field("words", pa.int32(), metadata={"meaning": "words"}),
+        pa.field("not_judged", pa.string(), metadata={"meaning": "what it is instead of English prose"}),
+    ]
+)
+"""A row for every row of the input."""
+WRITABLE_SCORES = (".parquet", ".jsonl", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What became of the rows."""
+
+    rows: int
+    """Rows written."""
+    verdicts: dict[str, int]
+    """Verdict to rows."""
+    not_judged: dict[str, int]
+    """Reason without a score to rows."""
+    reading: ReadReport
+    """Rows read."""
+
+
+def fit_files(
+    human: tuple[str, ...],
+    machine: tuple[str, ...],
+    *,
+    text: str,
+    group: str | None,
+    base: Detector | None,
+    weight: float,
+    thorough: bool,
+    name: str,
+    rejects: RejectLog,
+    rng: np.random.Generator,
+    tell: Callable[[str], None],
+) -> Detector:
+    """Return a detector fitted to the texts of files.
+
+    Args:
+        human: files, folders or globs of texts known to be human.
+        machine: the same of texts known to be machine-made.
+        text: column with the text.
+        group: column with the unit of independence, taken where a file has it.
+        base: detector to start from; None learns from these texts alone.
+        weight: how often each text counts against one the base learnt from.
+        thorough: the slower, more accurate form.
+        name: name of the detector.
+        rejects: where rows that cannot be used are kept.
+        rng: divides the texts into folds.
+        tell: told what is being done.
+
+    Raises:
+        InputError: nothing can be read.
+        NotEnoughData: there are too few texts.
+    """
+    known = [
+        read_known(paths, text, group, rejects, origin, tell)
+        for paths, origin in ((human, Origin.HUMAN), (machine, Origin.MACHINE))
+    ]
+    people, machines, _ = without_shared(*known)
+    tell("fitting")
+    return fit_detector(
+        people.texts,
+        machines.texts,
+        human_groups=people.groups,
+        machine_groups=machines.groups,
+        base=base,
+        weight=weight,
+        thorough=thorough,
+        rng=rng,
+        name=name,
+    ).detector
+
+
+def score_files(
+    paths: tuple[str, ...],
+    out: Path,
+    judge: Judge,
+    *,
+    text: str,
+    id_column: str | None,
+    fdr: float,
+    rejects: RejectLog,
+    tell: Callable[[str], None],
+) -> Scoring:
+    """Write the score, p-value and verdict of every row of the files, in order, and say what became of them.
+
+    The id is that of the named column, else of a column ``id``, else the hash of the text. A row that cannot be used
+    has no score. Memory is bounded by the batch: scores wait in a temporary file until all p-values are known.
+
+    Raises:
+        InputError: nothing can be read, or the suffix of ``out`` is unknown.
+    """
+    if not out.name.endswith(WRITABLE_SCORES):
+        raise InputError(f"unknown format of {out}. Scores are written to {', '.join(WRITABLE_SCORES)}.")
+    buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
+    counts: Counter[float] = Counter()
+    with TemporaryDirectory(dir=out.resolve().parent, prefix=".headwater-scores-") as folder:
+        waiting = Path(folder) / "scores.parquet"
+        stream = read_documents(paths, Columns(text=text, id=id_column), rejects, every_row=True)
+        with parquet_file(waiting, SCORES) as file:
+            for batch in stream:
+                words, scores, refused = scored(judge.detector, batch["text"].to_pylist(), judge.known)
+                p = buckets.p_values(scores, words)
+                counts.update(p[(words >= SHORT_WORDS) & ~np.isnan(p)].tolist())
+                ids = batch["id"].to_pylist()
+                if id_column is None:
+                    ids = [own or key for own, key in zip(meta_value(batch, "id"), ids, strict=True)]
+                columns = [
+                    pa.array(ids, pa.string()),
+                    pa.array(scores, from_pandas=True),
+                    pa.array(p, from_pandas=True),
+                    pa.nulls(len(ids), pa.string()),
+                    pa.array(words, pa.int32()),
+                    pa.array(refused, pa.string()),
+                ]
+                file.write_table(pa.table(columns, schema=SCORES))
+                tell(f"{stream.report.accepted:,} documents")
+        threshold = bh_threshold(counts, fdr)
+        answers: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+
+        def judged() -> Iterator[pa.RecordBatch]:
+            for batch in pq.ParquetFile(waiting).iter_batches():
+                found = verdicts(batch["p_value"].to_numpy(zero_copy_only=False), batch["words"].to_numpy(), threshold)
+                answers.update(one.value for one in found)
+                reasons.update(reason for reason in batch["not_judged"].to_pylist() if reason is not None)
+                place = SCORES.get_field_index("verdict")
+                yield batch.set_column(place, SCORES.field(place), pa.array(found, pa.string()))
+
+        rows = _write(judged(), out)
+    return Scoring(
+        rows, {one.value: answers[one.value] for one in DocumentVerdict}, dict(reasons.most_common()), stream.report
+    )
+
+
+def _write(batches: Iterator[pa.RecordBatch], out: Path) -> int:
+    rows = 0
+    if out.suffix == ".parquet":
+        with parquet_file(out, SCORES) as file:
+            for batch in batches:
+                file.write_batch(batch)
+                rows += batch.num_rows
+        return rows
+    with replaced_file(out) as lines:
+        if out.suffix == ".csv":
+            lines.write(_csv([SCORES.names]))
+        for batch in batches:
+            values = batch.to_pylist()
+            if out.suffix == ".csv":
+                lines.write(_csv([list(value.values()) for value in values]))
+            else:
+                lines.write("".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values).encode())
+            rows += batch.num_rows
+    return rows
+
+
+def _csv(rows: list[list[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
