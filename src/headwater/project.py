@@ -14,15 +14,18 @@ from headwater.errors import InputError, StoreError
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.lineage import Graph
 from headwater.loop.inputs import Progress, fingerprint
+from headwater.loop.records import admitted_record
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
 from headwater.origin import AuditResult, audit
+from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
+from headwater.origin.records import DataSetRecord
 from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
 from headwater.schema import VERDICT, digest
-from headwater.sources import WRITABLE, expand_paths, write_documents
+from headwater.sources import WRITABLE, expand_paths
 from headwater.store import (
     RunFolder,
     lineage_table,
@@ -116,12 +119,14 @@ class Project:
         report: Path | None = None,
         reveal: bool = True,
     ) -> GateResult:
-        """Judge a stream against a human reserve, both read from files, and return the result.
+        """Judge a stream of files against human documents, of files or of the project's reserve; return the result.
 
-        Beside the admitted documents a Parquet file holds the verdict on every document and recipe.
+        Beside the admitted documents a Parquet file holds the verdict on every document and recipe, and three records
+        say where the documents come from (:func:`headwater.origin.exported.write_records`).
 
         Args:
-            settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files.
+            settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files, ``human.reserve`` the
+                reserve.
             progress: told what is being done.
             rejects: where rows that could not be used are kept.
             out: where to write the admitted documents; its suffix says the format.
@@ -130,17 +135,30 @@ class Project:
                 that was changed because of a verdict needs human documents that are new.
         """
         _check_outputs((*settings.human.paths, *settings.stream.paths), out, report)
-        judgement = judge_files(settings, progress, rejects, reveal=reveal)
+        store = store_folder(self.folder)
+        judgement = judge_files(settings, progress, rejects, reveal=reveal, store=store)
         result = judgement.result
         if out is not None:
+            inputs = inputs_of(settings.stream.paths)
             with parquet_file(out.with_name(f"{out.name}.verdicts.parquet"), VERDICT) as verdicts:
 
                 def admitted() -> Iterator[pa.RecordBatch]:
                     for documents, rows in judgement.batches():
                         verdicts.write_table(rows)
-                        yield from documents.to_batches()
+                        yield from mark_exported(documents).to_batches()
 
-                result = replace(result, admitted_documents=write_documents(admitted(), out))
+                def record(found: Described) -> DataSetRecord:
+                    return admitted_record(
+                        found,
+                        settings,
+                        name=out.name,
+                        created=result.created,
+                        run=f"gate {result.run}",
+                        inputs=inputs,
+                        human=result.corpus.description,
+                    )
+
+                result = replace(result, admitted_documents=write_described(admitted(), out, record))
         if report is not None:
             write_text(report, render_gate_report(result))
         return result
@@ -315,7 +333,7 @@ class Project:
                     "seconds": result.seconds,
                     "tags": {"documents": f"run-{folder.id}", "verdicts": f"run-{folder.id}"},
                     "files": ["settings.toml", "metrics.parquet", "verdicts.parquet", "admitted.jsonl.zst",
-                              "result.json", "report.html"],
+                              *record_names("admitted.jsonl.zst"), "result.json", "report.html"],
                 }
             )  # fmt: skip
         return result

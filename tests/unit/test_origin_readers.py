@@ -51,7 +51,9 @@ def test_the_readers_that_need_nothing_are_always_there(tmp_path: Path) -> None:
 
 def test_a_named_column_and_keys_add_their_readers_in_their_place(tmp_path: Path) -> None:
     keys = tmp_path / "keys.toml"
-    keys.write_text('[[keys]]\nname = "ours"\nscheme = "green-list"\nkey = 15485863\ntokens = "ids"\nvocabulary = 500\n')
+    keys.write_text(
+        '[[keys]]\nname = "ours"\nscheme = "green-list"\nkey = 15485863\ntokens = "ids"\nvocabulary = 500\n'
+    )
     readers = evidence_readers(tmp_path, origin=True, attested_by="the desk", keys=keys, trust_anchors="PEM")
     assert [type(one) for one in readers[:5]] == [
         TextCredentialReader,

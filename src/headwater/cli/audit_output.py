@@ -24,6 +24,7 @@ def audit_json(result: AuditResult, report: str = "") -> dict[str, Any]:
     groups = result.groups or (result.corpus,)
     references = result.references
     return {
+        "run": result.run,
         "paths": list(result.paths),
         "by": list(result.by),
         "groups": [_group(group) for group in groups],

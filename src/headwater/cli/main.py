@@ -54,6 +54,9 @@ Parents = Annotated[str | None, typer.Option(help="Column with the ids a machine
 StreamGroup = Annotated[
     str | None, typer.Option(help="Column of the stream naming the human group a document was made from.")
 ]
+Reserve = Annotated[
+    bool, typer.Option("--reserve", help="Take the human documents from the project's reserve; see headwater reserve.")
+]
 Delta = Annotated[float | None, typer.Option(help="Chance of ever admitting something useless.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Print the plan and do nothing.")]
 Check = Annotated[
@@ -113,6 +116,7 @@ def run(
         typer.Argument(help="Human documents: files, folders or globs. None: the documentation installed with Python."),
     ] = None,
     *,
+    reserve: Reserve = False,
     stream: Annotated[
         list[str] | None, typer.Option(help="Machine documents to judge. None: recipes made from the human documents.")
     ] = None,
@@ -141,7 +145,7 @@ def run(
     settings = place.settings(
         {
             "seed": seed,
-            "human.paths": tuple(_absolute(human)) or None,
+            **_human_base(_absolute(human), reserve=reserve),
             "stream.paths": tuple(_absolute(stream)) or None,
             **_columns(text, id_column, group, origin, recipe, parents, stream_group),
             "loop.generations": generations,
@@ -162,7 +166,10 @@ def run(
 def gate(
     stream: Annotated[list[str], typer.Argument(help="Machine documents: files, folders or globs.")],
     *,
-    human: Annotated[list[str], typer.Option(help="The human reserve to judge against: files, folders or globs.")],
+    human: Annotated[
+        list[str] | None, typer.Option(help="Human documents to judge against: files, folders or globs. Repeat it.")
+    ] = None,
+    reserve: Reserve = False,
     text: Text = None,
     id_column: Id = None,
     group: Group = None,
@@ -200,14 +207,16 @@ def gate(
     settings = place.settings(
         {
             "seed": seed,
-            "human.paths": tuple(human),
+            **_human_base(human or [], reserve=reserve),
             "stream.paths": tuple(stream),
             **_columns(text, id_column, group, origin, recipe, parents, stream_group),
             "gate.delta": delta,
             "gate.rule": rule,
         }
     )
-    if settings.stream.group is not None and settings.human.group is None:
+    if not settings.human.paths and not settings.human.reserve:
+        raise ConfigError(["a stream is judged against human documents: name them with --human, or use --reserve"])
+    if settings.stream.group is not None and settings.human.group is None and not settings.human.reserve:
         raise ConfigError(["--stream-group needs --group, the column of the human documents with the same names"])
     if "rule" not in settings.gate.model_fields_set:  # a fixed stream judged once needs no more
         settings = settings.model_copy(update={"gate": settings.gate.model_copy(update={"rule": "plain"})})
@@ -364,8 +373,9 @@ def _print_plan(settings: "Settings", writes: list[Path], *, as_json: bool, loop
 
     human = [str(path) for path in expand_paths(settings.human.paths)] if settings.human.paths else []
     stream = [str(path) for path in expand_paths(settings.stream.paths)] if settings.stream.paths else []
+    base = "the human reserve of the project" if settings.human.reserve else "the documentation installed with Python"
     plan = {
-        "human": human or ["the documentation installed with Python"],
+        "human": human or [base],
         "stream": stream or ["recipes made from the human documents"],
         "writes": [str(path) for path in writes],
     }
@@ -402,6 +412,19 @@ def _columns(
         "stream.parents": parents,
         "stream.group": stream_group,
     }
+
+
+def _human_base(paths: list[str], *, reserve: bool) -> dict[str, Any]:
+    """Return what --human and --reserve set; either takes the place of the other in the settings file.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if paths and reserve:
+        raise ConfigError(["human documents come from files or from the reserve: leave out the files, or --reserve"])
+    if not paths and not reserve:
+        return {}
+    return {"human.paths": tuple(paths), "human.reserve": reserve}
 
 
 def _absolute(paths: list[str] | None) -> list[str]:

@@ -24,6 +24,8 @@ from headwater.sources import (
     expand_paths,
     read_documents,
 )
+from headwater.sources.meta import meta_object, meta_text
+from headwater.sources.rows import DECLARED
 from headwater.store import Part, Split, SplitRow, split_by_group
 from headwater.store.split import LEAST_GROUPS
 from headwater.text import near_duplicates, split_words
@@ -229,7 +231,7 @@ def read_stream(
                 sample.add(batch.filter(pa.array(names == name)))
             tell(f"{stream.report.accepted:,} documents")
     prefix = "stream:" if clash else ""
-    table = _renamed(pa.concat_tables([sample.table() for sample in samples.values()]), prefix)
+    table = _as_stream(pa.concat_tables([sample.table() for sample in samples.values()]), prefix)
     remarks = []
     if clash:
         remarks.append(
@@ -280,7 +282,7 @@ def _coverage(settings: Settings, stream: pa.Table, named: list[str], human: pa.
 def stream_batches(settings: Settings, *, prefix: str = "") -> Iterator[pa.Table]:
     """Yield the user's machine documents batch by batch, as ``read_stream`` names them; bad rows are passed over."""
     for batch in read_documents(settings.stream.paths, _stream_columns(settings), origin=Origin.MACHINE):
-        yield _renamed(pa.Table.from_batches([batch]), prefix)
+        yield _as_stream(pa.Table.from_batches([batch]), prefix)
 
 
 def _stream_columns(settings: Settings) -> Columns:
@@ -297,6 +299,34 @@ _EXPECTED_COVERAGE = 0.5  # below, the columns named are as likely wrong as righ
 
 # A recipe of the user's may not be taken for what the run's own models write.
 _RESERVED = re.compile(r"own-output-\d+")
+
+
+def _as_stream(table: pa.Table, prefix: str) -> pa.Table:
+    """Return documents as the gate takes them: under ids and recipes nobody else has, with the origin they state."""
+    return _with_own_origin(_renamed(table, prefix))
+
+
+def _with_own_origin(table: pa.Table) -> pa.Table:
+    """Return stream documents with the origin that their row stated, instead of the one declared for the stream.
+
+    A stream need not name an origin column; one with other words in it stays what it is, in ``meta``.
+    """
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring(table["meta"], '"origin"'), False).to_numpy())
+    if not len(rows):
+        return table
+    columns = {name: table[name].to_pylist() for name in ("origin", "evidence", "meta")}
+    for row in rows.tolist():
+        values = meta_object(columns["meta"][row])
+        if values.get("origin") not in tuple(Origin):
+            continue
+        columns["origin"][row] = values.pop("origin")
+        columns["meta"][row] = meta_text(values)
+        if columns["evidence"][row] == DECLARED:
+            columns["evidence"][row] = "column 'origin'"
+    for name, values in columns.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(name), pa.array(values, pa.string()))
+    return table
 
 
 def _renamed(table: pa.Table, prefix: str) -> pa.Table:

@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from headwater.config import Settings
 from headwater.loop.inputs import reserve_version
-from headwater.origin.exported import Described, inputs_of, mark_exported, record_of, write_records
+from headwater.origin.exported import Described, inputs_of, record_of
 from headwater.origin.records import DataSetRecord, Input, Purpose
-from headwater.schema import DOCUMENT
-from headwater.sources import write_documents
 
-_CHECKED = "hard checks: descent from sealed panels, overlap with panels and training text, duplicates, form"
 _JUDGED = (
+    "hard checks: descent from sealed panels, overlap with panels and training text, duplicates, form",
     "gate: a recipe is admitted when training on it measurably lowers the loss on sealed human documents "
-    "(rule {rule}, chance {delta} of ever admitting something useless)"
+    "(rule {rule}, chance {delta} of ever admitting something useless)",
 )
 _TRAINING = Purpose("training text for language models", "ai-pre-training")
 _LIMITATION = (
@@ -45,6 +41,7 @@ def admitted_record(
         inputs: what they were made from.
         human: what they were judged against, in words.
     """
+    steps = (one.format(rule=settings.gate.rule, delta=settings.gate.delta) for one in _JUDGED)
     return record_of(
         found,
         name=name,
@@ -52,25 +49,10 @@ def admitted_record(
         created=created,
         run=run,
         inputs=inputs,
-        processing=(
-            f"judged against human documents: {human}",
-            _CHECKED,
-            _JUDGED.format(rule=settings.gate.rule, delta=settings.gate.delta),
-        ),
+        processing=(f"judged against human documents: {human}", *steps),
         purposes=(_TRAINING,),
         limitations=(_LIMITATION,),
     )
-
-
-def write_with_records(documents: pa.Table, path: Path, *, description: str, created: str, run: str,
-                       inputs: Sequence[Input]) -> None:  # fmt: skip
-    """Write documents of a run, marked, with their records beside them."""
-    marked = mark_exported(documents.select(DOCUMENT.names).cast(DOCUMENT))
-    write_documents(marked, path)
-    found = Described()
-    found.add(marked)
-    record = record_of(found, name=path.name, description=description, created=created, run=run, inputs=inputs)
-    write_records(path, record)
 
 
 def human_inputs(settings: Settings, store: Path, description: str) -> tuple[Input, ...]:

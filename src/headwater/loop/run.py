@@ -5,7 +5,7 @@ and the folder appears only when it is complete. A killed run that is resumed th
 with the same bytes as one that was never stopped: every step draws from its own source of randomness.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.config import Settings
-from headwater.errors import StoreError
 from headwater.gate import Card, Checked, HardChecks, cards, verdict_rows
 from headwater.loop.ancestry import Ancestry, inbreeding_records
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
@@ -31,19 +30,19 @@ from headwater.loop.inputs import (
 )
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream
+from headwater.loop.records import admitted_record, human_inputs
 from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.saved import load, load_gated, load_table, save, save_gated
+from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
+from headwater.origin.exported import Described, inputs_of, mark_exported, record_of, write_described
 from headwater.origin.own_output import record_generated
-from headwater.origin.reserve import reserve_panels
+from headwater.origin.records import DataSetRecord, Input
 from headwater.schema import DOCUMENT, LINEAGE, VERDICT, digest
-from headwater.sources import write_documents
 from headwater.store import (
     Ledger,
-    Panel,
-    Panels,
     Part,
     RunFolder,
     document_table,
@@ -127,9 +126,9 @@ class _Run:
             part for arm in self.settings.loop.arms for part in self._arm(world, arm, checks, checked, gates)
         ]
         judged = self._judge(world, checked, also, gates)
-        self._example(world, stream.table)
+        self._example(world, human, stream.table)
         self._tell("writing down verdicts and documents")
-        events = self._keep(world, stream.table, generations)
+        events = self._keep(world, human, stream.table, generations)
         result = self._result(world, human, stream, split_warnings, gates, generations, judged)
         return replace(result, inbreeding=inbreeding_records(events, self.folder.id, result.generations))
 
@@ -160,35 +159,15 @@ class _Run:
 
     def _seal(self, world: World) -> list[str]:
         """Seal the panels, and return what is to be said where they were opened before."""
-        panels = {
-            panel: world.split[Part(panel.value)]
-            .select(["id", "text"])
-            .append_column("group", world.split[Part(panel.value)]["unit"])
-            for panel in Panel
-            if world.split[Part(panel.value)].num_rows
-        }
+        panels = panels_of(world)
         self._step("split", lambda path: write_parquet(path / "parts.parquet", _parts(world)))
         if self.settings.human.reserve:
-            sealed = _sealed_in_reserve(self.folder.store, panels)
+            sealed = sealed_in_reserve(self.folder.store, panels)
         else:
             # One folder per split: another seed or other documents are other panels.
             name = digest([self.settings.seed, *(sorted(table["id"].to_pylist()) for table in panels.values())])
             sealed = seal(self.folder.store / "panels" / name, panels)
-        purpose = f"run {self.folder.id}: decisions, and their evidence in its report"
-        opened = {str(one["why"]) for one in sealed.openings(Panel.CERTIFICATION)}
-        if purpose not in opened:
-            for one in sealed.sealed:
-                if one.panel != Panel.STEERING:
-                    why = purpose if one.panel == Panel.CERTIFICATION else f"run {self.folder.id}: report"
-                    sealed.record_opening(one.panel, why, rotation=one.rotation)
-        before = opened - {purpose}
-        if not before:
-            return []
-        return [
-            f"This certification panel was opened before, by {len(before)} other runs of this project. The guarantee "
-            "is given anew for each run. It does not cover a stream that was changed because of what an earlier report "
-            "said: judge such a stream on human documents that are new."
-        ]
+        return open_panels_for(sealed, f"run {self.folder.id}")
 
     def _stream(self, world: World, human: pa.Table) -> StreamInput:
         self._tell("reading the stream" if self.settings.stream.paths else "making the stream")
@@ -338,19 +317,31 @@ class _Run:
         """Return the human originals of the rewrites, where the run made them itself."""
         return None if self.settings.stream.paths else world.split[Part.SOURCES]
 
-    def _example(self, world: World, stream: pa.Table) -> None:
+    def _example(self, world: World, human: HumanInput, stream: pa.Table) -> None:
         """Keep a stream and a reserve to try the gate on, where the run made its stream itself."""
         if self.settings.stream.paths:
             return
 
         def produce(path: Path) -> None:
-            documents, human = make_example(world, stream)
-            write_documents(documents, path / "example-stream.jsonl")
-            write_documents(human, path / "example-human.jsonl.zst")
+            inputs = human_inputs(self.settings, self.folder.store, human.facts.description)
+            described = ("A stream of machine documents to try the gate on.", "Human documents to judge a stream by.")
+            names = ("example-stream.jsonl", "example-human.jsonl.zst")
+            for table, name, about in zip(make_example(world, stream), names, described, strict=True):
+                self._write(table, path / name, self._recorded(name, about, inputs))
 
         self._step("example", produce)
 
-    def _keep(self, world: World, stream: pa.Table, generations: list[_Generation]) -> pa.Table:
+    def _recorded(self, name: str, about: str, inputs: Sequence[Input]) -> Callable[[Described], DataSetRecord]:
+        created, run = self.folder.created, self.folder.id
+        return lambda found: record_of(found, name=name, description=about, created=created, run=run, inputs=inputs)
+
+    @staticmethod
+    def _write(documents: pa.Table, path: Path, record: Callable[[Described], DataSetRecord]) -> None:
+        """Write documents for others: machine-made ones marked, with records beside the file."""
+        marked = mark_exported(documents.select(DOCUMENT.names).cast(DOCUMENT))
+        write_described(marked.to_batches(max_chunksize=1024), path, record)
+
+    def _keep(self, world: World, read: HumanInput, stream: pa.Table, generations: list[_Generation]) -> pa.Table:
         """Write documents, verdicts and lineage into the project's tables; repeating it changes nothing.
 
         Returns:
@@ -364,7 +355,7 @@ class _Run:
         ]
         documents = document_table(store, run=run)
         everything = pa.concat_tables([human, stream.select(DOCUMENT.names), *outputs])
-        documents.append(everything.cast(DOCUMENT), skip_existing=True, wait_seconds=30)
+        documents.append(mark_exported(everything.cast(DOCUMENT)), skip_existing=True, wait_seconds=30)
         documents.tag(f"run-{run}")
         self._record_generated(human, stream, outputs)
         found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob(f"*-{self._key}/verdicts.parquet"))]
@@ -388,7 +379,7 @@ class _Run:
             write_text(self.folder.path / "rejects.jsonl", "".join(rejects))
         for path in steps.glob(f"example-{self._key}/example-*"):
             write_bytes(self.folder.path / path.name, path.read_bytes())
-        self._export(steps)
+        self._export(steps, read)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
         return events
@@ -403,12 +394,29 @@ class _Run:
         ledger = GeneratedLedger(self.folder.store, run=self.folder.id)
         record_generated(ledger, pa.concat_tables([DOCUMENT.empty_table(), *parts]), self.folder.id, sources=human)
 
-    def _export(self, steps: Path) -> None:
+    def _export(self, steps: Path, read: HumanInput) -> None:
         """Write the documents the run admitted, sorted by id: those of the loop with the stream where there is one."""
         arms = self.settings.loop.arms
         last = f"gated-stream-{self.settings.loop.generations}" if "gated-stream" in arms else "comparison"
-        admitted = load_table(steps / f"{last}-{self._key}" / "admitted.parquet").select(DOCUMENT.names)
-        write_documents(admitted.cast(DOCUMENT).sort_by("id"), self.folder.path / "admitted.jsonl.zst")
+        admitted = load_table(steps / f"{last}-{self._key}" / "admitted.parquet")
+        human = read.facts.description
+        inputs = [
+            *human_inputs(self.settings, self.folder.store, human),
+            *(inputs_of(self.settings.stream.paths) if self.settings.stream.paths else ()),
+        ]
+
+        def record(found: Described) -> DataSetRecord:
+            return admitted_record(
+                found,
+                self.settings,
+                name=f"admitted by run {self.folder.id}",
+                created=self.folder.created,
+                run=self.folder.id,
+                inputs=inputs,
+                human=human,
+            )
+
+        self._write(admitted.sort_by("id"), self.folder.path / "admitted.jsonl.zst", record)
 
     def _result(
         self,
@@ -454,24 +462,6 @@ def _parts(world: World) -> pa.Table:
     names = [pa.repeat(pa.scalar(part.value), len(column)) for part, column in zip(Part, ids, strict=True)]
     return pa.table({"id": pa.chunked_array([chunk for column in ids for chunk in column.chunks], pa.string()),
                      "part": pa.chunked_array(names)})  # fmt: skip
-
-
-def _sealed_in_reserve(store: Path, panels: Mapping[Panel, pa.Table]) -> Panels:
-    """Return the panels of the reserve, once the documents are found to be sealed there.
-
-    Raises:
-        StoreError: they are not.
-    """
-    sealed = reserve_panels(store)
-    for panel, table in panels.items():
-        own = replace(sealed, sealed=tuple(one for one in sealed.sealed if one.panel == panel))
-        ids, texts = table["id"].to_pylist(), table["text"].to_pylist()
-        if not (own.barred(ids) & own.barred([""] * len(ids), texts)).all():
-            raise StoreError(
-                f"The {panel} panel of the reserve is not as it was sealed. Find out what changed: headwater reserve "
-                "verify"
-            )
-    return sealed
 
 
 def _without_parents(stream: pa.Table) -> pa.Table | None:

@@ -11,9 +11,18 @@ import pyarrow.compute as pc
 from headwater.config import Settings
 from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, cards, verdict_rows
 from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
-from headwater.loop.inputs import Progress, fingerprint, read_human, read_stream, split_human, stream_batches
+from headwater.loop.inputs import (
+    Progress,
+    fingerprint,
+    read_human,
+    read_stream,
+    reserve_version,
+    split_human,
+    stream_batches,
+)
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
+from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.versions import used_versions
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT, Verdict, digest
@@ -87,24 +96,33 @@ class Judgement:
             yield _documents(checked.documents.filter(kept)), rows
 
 
-def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal: bool = True) -> Judgement:
-    """Return the verdict on a stream of files, judged against a human reserve of files.
+def judge_files(
+    settings: Settings, progress: Progress, rejects: Path, *, reveal: bool = True, store: Path | None = None
+) -> Judgement:
+    """Return the verdict on a stream of files, judged against human documents of files or of the project's reserve.
+
+    A judgement on the reserve opens its panels, which is written down there.
 
     Args:
-        settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files.
+        settings: resolved settings; ``human.paths`` and ``stream.paths`` name the files, ``human.reserve`` the reserve.
         progress: told what is being done.
         rejects: where rows that could not be used are kept.
         reveal: show the numbers of the certification panel.
+        store: the folder ``.headwater`` with the reserve; needed only for it.
 
     Raises:
         InputError: documents cannot be used, or there are too few.
+        StoreError: the panels of the reserve are not as they were sealed.
     """
     start = time.monotonic()
-    for paths in (settings.human.paths, settings.stream.paths):
+    files = [paths for paths in (settings.human.paths, settings.stream.paths) if paths]
+    for paths in files:
         expand_paths(paths)  # a mistyped path is found before anything is read
     rejects.unlink(missing_ok=True)  # those of an earlier call
     progress(0, 4, "reading human documents")
-    human = read_human(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"))
+    human = read_human(
+        settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"), store=store
+    )
     split, split_warnings = split_human(human.table, settings)
     world = World.on(split, settings, human.removed)
     progress(1, 4, "reading the stream")
@@ -114,13 +132,18 @@ def judge_files(settings: Settings, progress: Progress, rejects: Path, *, reveal
     progress(2, 4, "checking the stream")
     checks = world.hard_checks()
     checked = checks.apply(world.encode(stream.table))
+    inputs = [fingerprint(paths) for paths in files]
+    reserve = store if settings.human.reserve else None
+    if reserve is not None:
+        inputs.append(reserve_version(reserve))
+    run = digest([used_versions(), settings.model_dump(), *inputs])
+    if reserve is not None:
+        split_warnings += open_panels_for(sealed_in_reserve(reserve, panels_of(world)), f"gate {run}")
     progress(3, 4, "measuring utility")
     gate = world.gate(gates=1, machine_share=1.0)
     state = judge_stream(gate, checked)
     result = GateResult(
-        run=digest(
-            [used_versions(), settings.model_dump(), *map(fingerprint, (settings.human.paths, settings.stream.paths))]
-        ),
+        run=run,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         seconds=round(time.monotonic() - start, 1),
         seed=settings.seed,

@@ -21,6 +21,7 @@ from headwater.config import AuditSettings
 from headwater.decide import bh_threshold
 from headwater.errors import InputError
 from headwater.origin.artefacts import ARTEFACTS, artefact_flags, artefact_report
+from headwater.origin.changes import drifts
 from headwater.origin.columns import check_columns
 from headwater.origin.cost import costs
 from headwater.origin.evidence import Evidence, Status, rule
@@ -34,6 +35,7 @@ from headwater.origin.result import (
     AuditResult,
     Costs,
     DocumentVerdict,
+    Drift,
     Grade,
     GroupAudit,
     Histogram,
@@ -171,9 +173,12 @@ def audit(
     buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
     threshold, marks = _thresholds(parts, buckets, settings.fdr)
     decided = _decided(settings, folder.path, parts, buckets, threshold, marks)
+    changes, left_out = drifts(settings, tell) if judge.human is None else ({}, 0)
     estimator = _Estimator(settings, judge, rng, development(judge.detector))
     audits = [
-        _audit_of(_SEPARATOR.join(keys) or "all", dict(zip(settings.by, keys, strict=True)), one, estimator)
+        _audit_of(
+            _SEPARATOR.join(keys) or "all", dict(zip(settings.by, keys, strict=True)), one, estimator, changes.get(keys)
+        )
         for keys, one in sorted(decided.groups.items())
     ]
     corpus = _audit_of("all", {}, decided.whole, estimator) if settings.by else audits[0]
@@ -202,7 +207,7 @@ def audit(
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},
-        warnings=_warnings(judge, decided.whole),
+        warnings=_warnings(judge, decided.whole, left_out),
         versions={},
         settings=toml_text(settings.model_dump(mode="json", exclude_none=True)),
         level=settings.confidence,
@@ -429,7 +434,11 @@ class _Estimator:
 
 
 def _audit_of(
-    name: str, keys: Mapping[str, str], one: _Group, estimate: Callable[[_Group], ShareEstimate]
+    name: str,
+    keys: Mapping[str, str],
+    one: _Group,
+    estimate: Callable[[_Group], ShareEstimate],
+    change: Drift | None = None,
 ) -> GroupAudit:
     return GroupAudit(
         group=name,
@@ -441,6 +450,7 @@ def _audit_of(
         origins={origin.value: one.origins[origin] for origin in Origin},
         known_machine=one.known_machine,
         estimate=estimate(one),
+        drift=change,
     )
 
 
@@ -489,7 +499,7 @@ def _artefacts(counts: Counts, known: Mapping[str, Known]) -> tuple[Artefact, ..
     return artefact_report(series, counts.artefact_examples)
 
 
-def _warnings(judge: Judge, whole: _Group) -> tuple[str, ...]:
+def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
     """Return what the reader should know about the corpus as a whole."""
     found = []
     if judge.human is None:
@@ -508,4 +518,6 @@ def _warnings(judge: Judge, whole: _Group) -> tuple[str, ...]:
             f"{not_judged:,} of {whole.documents:,} documents are no English prose. The detector says nothing about "
             "them, and no share includes them."
         )
+    if left_out:
+        found.append(f"Change of wording was not followed for {left_out:,} of the sources: there are too many at once.")
     return tuple(found)

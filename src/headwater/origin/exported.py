@@ -32,8 +32,9 @@ from headwater.origin.records import (
     prov_json,
 )
 from headwater.schema import DOCUMENT, EvidenceKind, Origin
-from headwater.sources import expand_paths
+from headwater.sources import expand_paths, write_documents
 from headwater.sources.marking import mark_machine
+from headwater.sources.rows import DECLARED
 from headwater.store import write_bytes
 
 RECORDS: Mapping[str, Callable[[DataSetRecord], dict[str, Any]]] = {
@@ -56,7 +57,7 @@ _DATE = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?($|T| )"
 # What is said about an origin without naming a kind of evidence.
 _PLAIN_EVIDENCE = {
     "own generation ledger": EvidenceKind.GENERATION_LEDGER.value,
-    "declared for the whole file": "declared",
+    DECLARED: "declared",
 }
 _KINDS = pa.array([kind.value for kind in EvidenceKind])
 # Weaker than a declared type: a declaration that rests on them would be taken for more than it is.
@@ -256,6 +257,26 @@ def write_records(data: Path, record: DataSetRecord) -> list[Path]:
         written.append(data.with_name(name))
         write_bytes(written[-1], canonical_json(form(whole)))
     return written
+
+
+def write_described(
+    documents: Iterable[pa.RecordBatch], path: Path, record: Callable[[Described], DataSetRecord]
+) -> int:
+    """Write documents to a file and their records beside it, in one pass, and return how many there were.
+
+    Args:
+        documents: batches with the schema ``DOCUMENT``.
+        path: the file; its suffix says the format.
+        record: makes the record of what was counted.
+
+    Raises:
+        InputError: the suffix names no format that can be written.
+        StoreError: a file cannot be written.
+    """
+    found = Described()
+    count = write_documents(found.watch(documents), path)
+    write_records(path, record(found))
+    return count
 
 
 def inputs_of(paths: Iterable[str]) -> tuple[Input, ...]:

@@ -11,6 +11,9 @@ from headwater.schema import Origin, content_id
 from headwater.sources.rejects import SAMPLE_CHARACTERS, Reject, RejectKind
 from headwater.sources.stream import DamagedFileError
 
+DECLARED = "declared for the whole file"
+"""Evidence of origin of a document whose row says nothing."""
+
 _MAX_GENERATION = 2**31 - 1
 
 
@@ -116,7 +119,7 @@ def document_maker(columns: Columns, *, source: str, recipe: str, origin: Origin
     """
     understood = columns.names
     fill = not columns.as_written
-    declared = "declared for the whole file" if fill and origin is not Origin.UNKNOWN else None
+    declared = DECLARED if fill and origin is not Origin.UNKNOWN else None
 
     def make(row: Row) -> dict[str, Any]:
         values = row.values
