@@ -3,7 +3,7 @@
 Corpora are drawn from material the detector knows nothing of: three of the twelve l2r domains at a time (so that a
 reserve of 300 human texts exists), and the school essays, are left out of training in turn. The groups of the left-out
 texts are halved: references come from one half, corpora of 500 (or what the half holds) from the other, at eleven
-shares of machine-made text. Only texts of at least 50 words take part, except with ``--short``.
+shares of machine-made text. Only texts of at least 50 words take part (``--least-words``).
 
 - matched: up to 300 human texts and all machine-made texts of the reserve half; the detector learns them too (weight
   10), references are scored out of fold;
@@ -117,6 +117,7 @@ class World:
 
     dev: Development
     cache: Path
+    least_words: int
 
     @cached_property
     def material(self) -> Material:
@@ -170,7 +171,7 @@ class LeftOut:
         scores = DevelopmentScores(
             stack.score(memory.parts[rest, :3]), memory.is_machine[rest], dev.domains[rest], dev.generators[rest]
         )
-        return scores.of(memory.words[rest] >= LEAST_WORDS)
+        return scores.of(memory.words[rest] >= self.world.least_words)
 
     @cached_property
     def texts(self) -> Half:
@@ -185,12 +186,15 @@ class LeftOut:
         """Yield the settings of one way to halve it."""
         order = np.random.default_rng(split).permutation(np.unique(self.texts.groups))
         reserve = np.isin(self.texts.groups, order[: len(order) // 2])
-        unseen = self.texts.of(~reserve)
-        known = self.texts.of(_reserve(self.texts, np.flatnonzero(reserve), 0, split))
+        least = self.world.least_words
+        usable, unseen = np.flatnonzero(reserve & (self.texts.words >= least)), self.texts.of(~reserve)
+        known = self.texts.of(_reserve(self.texts, usable, 0, split))
         yield Setting(self.name, "human only", known, unseen, self.development)
         for references, few in (("matched", None), (f"{FEW} machine", FEW)) if adapt else ():
-            chosen = _reserve(self.texts, np.flatnonzero(reserve), few, split)
-            both = self.cached(f"{split}-{few}", lambda chosen=chosen: self.adapted(chosen, np.flatnonzero(~reserve)))
+            chosen = _reserve(self.texts, usable, few, split)
+            both = self.cached(
+                f"{split}-{few}-{least}", lambda chosen=chosen: self.adapted(chosen, np.flatnonzero(~reserve))
+            )
             known = replace(self.texts.of(chosen), scores=both[: len(chosen)])
             yield Setting(self.name, references, known, replace(unseen, scores=both[len(chosen) :]), self.development)
 
@@ -225,9 +229,8 @@ def _score(detector: Detector, material: Material, rows: NDArray[np.int64]) -> F
 def _reserve(half: Half, rows: NDArray[np.int64], few: int | None, seed: int) -> NDArray[np.int64]:
     """Return up to 300 human texts and the machine-made ones that may be known."""
     rng = np.random.default_rng(seed)
-    long = rows[half.words[rows] >= LEAST_WORDS]
-    human = rng.permutation(long[~half.machine[long]])[:HUMAN]
-    machine = rng.permutation(long[half.machine[long]])[:few]
+    human = rng.permutation(rows[~half.machine[rows]])[:HUMAN]
+    machine = rng.permutation(rows[half.machine[rows]])[:few]
     return np.concatenate([human, machine])
 
 
@@ -366,7 +369,7 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=2)
     parser.add_argument("--single", action="store_true", help="leave one domain out at a time")
     parser.add_argument("--no-adapt", action="store_true", help="only the settings without known machine text")
-    parser.add_argument("--short", action="store_true", help="corpora with documents of under 50 words")
+    parser.add_argument("--least-words", type=int, default=LEAST_WORDS, help="of references and documents")
     parser.add_argument("--gaussian", action="store_true")
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -378,12 +381,12 @@ def main() -> None:
     arguments.cache.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Outcome]] = {}
     refused = 0
-    world = World(development(arguments.data), arguments.cache)
+    world = World(development(arguments.data), arguments.cache, arguments.least_words)
     for name, domains in sources(world.dev.domains, arguments.single).items():
         left_out = LeftOut(world, name, domains)
         for split in range(arguments.splits):
             for setting in left_out.settings(split, not arguments.no_adapt):
-                unseen = setting.unseen if arguments.short else setting.unseen.long(LEAST_WORDS)
+                unseen = setting.unseen.long(arguments.least_words)
                 human = int((~setting.known.machine).sum())
                 print(
                     f"{setting.references}, {setting.source}: {human} human and {len(setting.known.scores) - human} "

@@ -20,7 +20,7 @@ from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
-from headwater.origin import AuditResult, audit
+from headwater.origin import AuditResult, annotate, audit
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
 from headwater.origin.records import DataSetRecord
 from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
@@ -194,8 +194,6 @@ class Project:
         result = self._finish_audit(folder, settings.audit, settings.seed, progress)
         if out is not None:
             progress(0, 0, f"writing {out.name}")
-            from headwater.origin.annotate import annotate
-
             annotate(settings.audit, folder.path / "documents.parquet", out)
         if report is not None:
             write_bytes(report, self.report(folder.id).read_bytes())

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-import headwater.origin.audit as module
 from headwater.config import Settings
 from headwater.origin import AUDITED
 from headwater.project import Project
 
+module = sys.modules["headwater.origin.audit"]  # the package has a function of this name
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "human_vs_ai").is_dir(), reason="the data sets are not here")
 

@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from test_cli_audit import DATA, rows_of
 
 from headwater.measure.detection import auroc
-from test_cli_audit import DATA, rows_of
 
 pytestmark = pytest.mark.skipif(not (DATA / "human_vs_ai").is_dir(), reason="the data sets are not here")
 

@@ -54,10 +54,10 @@ PUBLIC = {
         read_open_lineage what_if""",
     "loop": """Accumulate Documents Filtered Fresh GateResult GenerationRecord Golden History HumanOnly Part Regime Replace
         Reserve RunResult SampleText Source Subsample World judge_files next_training_set run_loop""",
-    "measure": """Evidence Finding Likeness Phases Scaling Thresholds Trend Verdict bits_per_byte curated definitions
+    "measure": """Evidence Finding Likeness Phases Scaling Thresholds Trend Verdict auroc bits_per_byte calibration_error curated definitions
         distinct_n fisher_gain gaussian_kl gaussian_squared_w2 hallucinated_share likeness mixture_squared_l2 normal_kl
         normal_squared_w2 phases rare_recall rare_types sample_coverage separate_modes support
-        tail_survival""",
+        tail_survival threshold_at_fpr tpr_at_fpr""",
     "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel Counts Design
         GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
         MixtureModel Model Moments NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel

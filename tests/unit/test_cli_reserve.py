@@ -199,7 +199,7 @@ def test_what_the_detector_finds_is_shown_and_decides_nothing(
     project: Path, prose: Prose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(project / "in.jsonl", [{"text": prose(30, i), "who": f"w{i}"} for i in range(40)])
-    monkeypatch.setattr(commands, "_looks_machine", lambda: lambda texts: [0.001] * len(texts))
+    monkeypatch.setattr("headwater.origin.judge.machine_p_values", lambda texts: [0.001] * len(texts))
     options = (file, "--attested-by", "Ada", "--group", "who")
     skipped = Said(Path(shutil.copytree(project, project.parent / "other")), "add", *options, "--no-detector", "--json")
     assert skipped.json["suspicions"] == []
@@ -216,7 +216,7 @@ def test_batches_end_with_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     table = documents([f"text {i}" for i in range(len(groups))], group=groups).combine_chunks()
     [batch] = table.to_batches()
     cut = list(commands._whole_groups(batch.slice(at, 3) for at in range(0, len(batch), 3)))
-    # Read three at a time, the bound is reached at 12 rows, at 8 + 4 + 9 - 3; a group above the bound is cut.
+    # Only g4, which alone is larger than the bound, is cut.
     assert pa.concat_tables(cut).equals(table)
     ends = {one["group"][-1].as_py(): next_["group"][0].as_py() for one, next_ in pairwise(cut)}
     assert {end for end, start in ends.items() if end == start} == {"g4"}

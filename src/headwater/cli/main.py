@@ -18,6 +18,7 @@ from headwater.cli.detector import detector_app
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
 from headwater.cli.lineage import lineage_app
+from headwater.cli.reserve import reserve_app
 from headwater.errors import ConfigError, HeadwaterError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ app.command(
     epilog="Example: headwater audit crawl/*.jsonl.zst --human essays.jsonl --ai chatbot.jsonl --by source,month"
 )(audit)
 app.add_typer(detector_app, name="detector")
+app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")
 app.add_typer(lineage_app, name="lineage")
 

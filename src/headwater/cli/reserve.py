@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from headwater.cli.reserve_output import Added
     from headwater.loop.inputs import Progress
     from headwater.loop.result import ReadFacts
-    from headwater.origin.reserve_add import LooksMachine
     from headwater.origin.signing import PublicKey
     from headwater.origin.trained import TrainingSet
     from headwater.sources import Columns, DocumentStream
@@ -82,6 +81,7 @@ def add(
     """Add human documents; what is machine-made, doubled or without its date is refused with the reason."""
     from headwater.cli.output import print_json
     from headwater.cli.reserve_output import Added, add_json, add_lines
+    from headwater.origin.judge import machine_p_values
     from headwater.origin.readers import evidence_readers
     from headwater.origin.reserve import Attestation, How, reserve_folder
     from headwater.project import Project
@@ -114,7 +114,7 @@ def add(
             _add_all(
                 store, _dated(stream, date), added, progress,
                 attestation=attestation, readers=readers, seed=settings.seed, split=settings.split,
-                looks_machine=None if no_detector else _looks_machine(), by_origin=names.origin is not None,
+                looks_machine=None if no_detector else machine_p_values, by_origin=names.origin is not None,
             )  # fmt: skip
         except (HeadwaterError, KeyboardInterrupt):
             if added.documents:
@@ -285,6 +285,7 @@ def import_(
     from headwater.cli.output import print_json
     from headwater.cli.reserve_output import import_json, import_lines
     from headwater.origin.exchange import import_exchange
+    from headwater.origin.judge import machine_p_values
     from headwater.origin.readers import evidence_readers
     from headwater.project import Project
     from headwater.store import store_folder
@@ -297,17 +298,12 @@ def import_(
         rng=np.random.default_rng(settings.seed), trust=trust,
         ledger=GeneratedLedger(store), sketch_key=_secret(sketch_key),
         readers=evidence_readers(store, keys=keys),
-        looks_machine=None if no_detector else _looks_machine(), split=settings.split,
+        looks_machine=None if no_detector else machine_p_values, split=settings.split,
     )  # fmt: skip
     if as_json:
         print_json(import_json(done))
     else:
         print("\n".join(import_lines(done)))
-
-
-def _looks_machine() -> "LooksMachine | None":
-    """Return the detector as a function from texts to p-values; None where there is none to ask."""
-    return None
 
 
 # Adding.

@@ -319,10 +319,10 @@ def _with_own_origin(table: pa.Table) -> pa.Table:
         values = meta_object(columns["meta"][row])
         if values.get("origin") not in tuple(Origin):
             continue
-        columns["origin"][row] = values.pop("origin")
+        columns["origin"][row] = stated = values.pop("origin")
         columns["meta"][row] = meta_text(values)
         if columns["evidence"][row] == DECLARED:
-            columns["evidence"][row] = "column 'origin'"
+            columns["evidence"][row] = None if stated == Origin.UNKNOWN else "column 'origin'"
     for name, values in columns.items():
         at = table.column_names.index(name)
         table = table.set_column(at, table.schema.field(name), pa.array(values, pa.string()))

@@ -13,6 +13,7 @@ from headwater.measure.collapse import (
     phases,
 )
 from headwater.measure.coverage import Likeness, hallucinated_share, likeness, sample_coverage, tail_survival
+from headwater.measure.detection import auroc, calibration_error, threshold_at_fpr, tpr_at_fpr
 from headwater.measure.diversity import distinct_n, rare_recall, rare_types, support
 from headwater.measure.gaussian_distance import (
     gaussian_kl,
@@ -33,7 +34,9 @@ __all__ = [
     "Thresholds",
     "Trend",
     "Verdict",
+    "auroc",
     "bits_per_byte",
+    "calibration_error",
     "curated",
     "definitions",
     "distinct_n",
@@ -52,4 +55,6 @@ __all__ = [
     "separate_modes",
     "support",
     "tail_survival",
+    "threshold_at_fpr",
+    "tpr_at_fpr",
 ]

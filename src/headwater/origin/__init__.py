@@ -1,5 +1,6 @@
 """Whose text is this: evidence of origin, the detector, the machine-made share, and the human reserve."""
 
+from headwater.origin.annotate import annotate
 from headwater.origin.audit import AUDITED, audit
 from headwater.origin.detector.card import Card, card_markdown
 from headwater.origin.detector.detector import Detector, default_detector, load_detector
@@ -37,6 +38,7 @@ __all__ = [
     "ShareEstimate",
     "Status",
     "add_to_reserve",
+    "annotate",
     "audit",
     "card_markdown",
     "default_detector",

@@ -115,7 +115,7 @@ class Described:
     recipes: Tally[tuple[str, str]] = field(default_factory=Tally)
     """(recipe, generator) to machine-made documents."""
     sources: Tally[str] = field(default_factory=Tally)
-    """Source to documents."""
+    """Source to documents; what is made here has a recipe and no source."""
     licences: Tally[str] = field(default_factory=Tally)
     """Licence to documents; those without one are not counted."""
     permissions: Tally[str] = field(default_factory=Tally)
@@ -132,8 +132,12 @@ class Described:
         self.origins.update(_counted(pc.fill_null(documents["origin"], Origin.UNKNOWN.value)))
         for text, count in _counted(_kinds(documents["evidence"])).items():
             self.evidence[text] += count
-        for tally, name in ((self.sources, "source"), (self.licences, "licence"), (self.permissions, "permission")):
-            tally.add(_counted(pc.utf8_slice_codeunits(documents[name], 0, _LONGEST_NAME)))
+        for tally, texts in (
+            (self.sources, _sources(documents)),
+            (self.licences, documents["licence"]),
+            (self.permissions, documents["permission"]),
+        ):
+            tally.add(_counted(pc.utf8_slice_codeunits(texts, 0, _LONGEST_NAME)))
         self.recipes.add(_made_by(documents))
         days = documents["created"]
         days = pc.utf8_slice_codeunits(days.filter(pc.match_substring_regex(days, _DATE)), 0, len("YYYY-MM-DD"))
@@ -330,6 +334,12 @@ def _kinds(evidence: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     first = pc.if_else(pc.starts_with(first, "column "), "column", first)
     known = pc.is_in(first, value_set=pa.concat_arrays([_KINDS, pa.array(["declared", "column"])]))
     return pc.if_else(pc.or_(known, pc.is_null(evidence)), first, "other")
+
+
+def _sources(documents: pa.Table | pa.RecordBatch) -> pa.Array | pa.ChunkedArray:
+    """Return the sources of documents, but for those that only name the recipe again."""
+    again = pc.equal(documents["source"], pc.binary_join_element_wise("recipe", documents["recipe"], " "))
+    return documents["source"].filter(pc.invert(pc.fill_null(again, False)))
 
 
 def _counted(values: pa.Array | pa.ChunkedArray) -> dict[str, int]:

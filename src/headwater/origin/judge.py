@@ -1,6 +1,6 @@
 """A detector with the references it is read against: known human texts, and machine texts where there are some."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,9 +13,10 @@ from headwater.measure.detection import auroc
 from headwater.origin.detector.detector import Detector, content_id, default_detector, load_detector
 from headwater.origin.detector.fit import fit_detector
 from headwater.origin.examine import scored
-from headwater.origin.references import Known, without_shared
+from headwater.origin.references import NOTHING_KNOWN, Known, without_shared
 from headwater.origin.result import ReferenceFacts
 from headwater.origin.share import DevelopmentScores, ks_distance
+from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets
 
 LEAST_FITTED = 25
 """Known human and known machine texts from which on the detector is fitted to them."""
@@ -24,7 +25,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """Scores of texts of one known origin by models that had not seen them; texts that cannot be judged are left out."""
+    """Scores of texts of one known origin by models that had not seen them; what cannot be judged is left out."""
 
     scores: NDArray[np.float64]
     """Shape (texts,)."""
@@ -70,7 +71,7 @@ def judge_of(
     detector: Path | None,
     thorough: bool,
     rng: np.random.Generator,
-    tell: Callable[[str], None],
+    tell: Callable[[str], None] = lambda what: None,
 ) -> Judge:
     """Return the detector, fitted to the known texts where there are enough of both, with held-out references.
 
@@ -153,10 +154,17 @@ def _own(detector: Detector, *, machine: bool) -> Side | None:
 
 
 def _learnt(detector: Detector, *, machine: bool, own: bool = False) -> Side:
-    references = detector.references
-    chosen = (references.is_machine == machine) & np.isfinite(references.scores) & (references.own == own)
-    count = int(chosen.sum())
-    return Side(references.scores[chosen], references.words[chosen], np.arange(count).astype(np.str_))
+    """Return texts that a detector learnt from: the user's, or the shipped detector's.
+
+    The latter count twice, as held out by group and as held out by domain: text to be judged may be of a domain the
+    detector knows or of one it does not.
+    """
+    sets = [detector.references] if own else [detector.references, detector.unfamiliar]
+    chosen = [(one.is_machine == machine) & np.isfinite(one.scores) & (one.own == own) for one in sets]
+    scores = np.concatenate([one.scores[rows] for one, rows in zip(sets, chosen, strict=True)])
+    words = np.concatenate([one.words[rows] for one, rows in zip(sets, chosen, strict=True)])
+    groups = np.concatenate([np.flatnonzero(rows) for rows in chosen]).astype(np.str_)
+    return Side(scores, words, groups)
 
 
 @cache
@@ -168,14 +176,14 @@ def _labels() -> tuple[NDArray[np.str_], NDArray[np.str_], NDArray[np.uint64]]:
 
 
 def development(detector: Detector) -> DevelopmentScores:
-    """Return held-out scores of the texts that the shipped detector learnt from.
+    """Return scores of the texts that the shipped detector learnt from, by models that knew nothing of their domain.
 
     They are this detector's where it started from the shipped one, which keeps their place in its memory.
     """
     domain, generator, _ = _labels()
     if (~detector.references.own).sum() != len(domain):
         detector = default_detector()
-    references = detector.references
+    references = detector.unfamiliar
     chosen = ~references.own & np.isfinite(references.scores)
     kept = chosen[~references.own]
     return DevelopmentScores(references.scores[chosen], references.is_machine[chosen], domain[kept], generator[kept])
@@ -211,3 +219,15 @@ def _suspicious(human: Known, detector: Detector, known: Mapping[int, float], ma
         f"{len(odd):,} of {len(human):,} human references score higher than half of the machine texts do. If they are "
         f"machine-made, every number here is too low. Look at them first: {named}"
     ]
+
+
+def machine_p_values(texts: Sequence[str]) -> list[float]:
+    """Return how likely so high a score is among human texts: the shipped detector's p-values, for whoever asks.
+
+    Not a number for texts that are too short or no English prose.
+    """
+    silent = judge_of(NOTHING_KNOWN, NOTHING_KNOWN, detector=None, thorough=False, rng=np.random.default_rng(0))
+    side = silent.yardstick
+    words, scores, _ = scored(silent.detector, texts, silent.known)
+    p = LengthBuckets.of(side.scores, side.words).p_values(scores, words)
+    return np.where(words >= SHORT_WORDS, p, np.nan).tolist()

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from headwater.errors import InputError
 from headwater.measure.detection import threshold_at_fpr
 from headwater.origin.detector.card import Card, card_from_json, card_to_json
-from headwater.origin.detector.grams import GramSpec, _shapes
+from headwater.origin.detector.grams import GramSpec, token_shapes
 from headwater.origin.detector.hash_model import GramModel
 from headwater.origin.detector.logistic import Logistic
 from headwater.origin.detector.ngram_pair import NgramPair
@@ -176,7 +176,7 @@ class Detector:
         models = self.models
         parts = [
             models.words.score(normalised, tokens),
-            models.pair.score(_shapes(normalised, tokens), tokens.offsets),
+            models.pair.score(token_shapes(normalised, tokens), tokens.offsets),
             models.trees.score(style(normalised, tokens)),
         ]
         if self.thorough_stack is not None and models.characters is not None:

@@ -18,7 +18,7 @@ from headwater.measure.detection import calibration_error
 from headwater.origin.detector.card import Card, lengths, quality
 from headwater.origin.detector.detector import CHARACTERS, WORDS, Detector, Memory, Models, content_id
 from headwater.origin.detector.folds import group_folds, joined_groups
-from headwater.origin.detector.grams import _shapes, hashed_counts
+from headwater.origin.detector.grams import hashed_counts, token_shapes
 from headwater.origin.detector.hash_model import fit_grams
 from headwater.origin.detector.ngram_pair import empty_pair
 from headwater.origin.detector.normalise import normalise
@@ -86,7 +86,7 @@ def read_material(texts: Sequence[str | None], is_machine: NDArray[np.bool_], *,
     characters = hashed_counts(normalised, tokens, CHARACTERS) if thorough else None
     return Material(
         normalised.words,
-        _shapes(normalised, tokens),
+        token_shapes(normalised, tokens),
         tokens.offsets,
         style(normalised, tokens),
         hashed_counts(normalised, tokens, WORDS),

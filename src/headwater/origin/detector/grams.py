@@ -112,7 +112,7 @@ _ENDINGS = (
 ).split()  # fmt: skip
 
 
-def _shapes(normalised: Normalised, tokens: Tokens) -> NDArray[np.uint64]:
+def token_shapes(normalised: Normalised, tokens: Tokens) -> NDArray[np.uint64]:
     """Return a hash of every token that keeps function words and punctuation and only the form of the rest."""
     return _shape_hashes(
         normalised.data,
@@ -127,7 +127,7 @@ def _shapes(normalised: Normalised, tokens: Tokens) -> NDArray[np.uint64]:
 
 
 def _arguments(normalised: Normalised, tokens: Tokens, spec: GramSpec) -> tuple[object, ...]:
-    shapes = _shapes(normalised, tokens) if spec.shapes else np.zeros(0, dtype=np.uint64)
+    shapes = token_shapes(normalised, tokens) if spec.shapes else np.zeros(0, dtype=np.uint64)
     return (
         normalised.data,
         normalised.offsets,
