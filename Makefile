@@ -19,7 +19,8 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
-BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed lab_speed mixture_speed chain_speed
+BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed lab_speed mixture_speed chain_speed \
+	detector_quality detector_speed audit_share own_output
 bench: $(VENV)/.ready-dev
 	@for name in $(BENCHMARKS); do echo "## $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 

@@ -120,3 +120,17 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "c2pa", None)
     with pytest.raises(MissingExtraError, match="audit"):
         read_file_credentials(tmp_path / "none.png")
+
+
+def test_the_command_says_what_a_file_carries(tmp_path: Path, cli):
+    marked, plain, anchors = tmp_path / "a.png", tmp_path / "b.png", tmp_path / "trust.pem"
+    marked.write_bytes(signed(picture(), "image/png", MACHINE)[0])
+    plain.write_bytes(picture())
+    anchors.write_text(signer()[2])
+    code, out, err = cli("credentials", marked, plain, "--trust-anchors", anchors)
+    assert code == 0, err
+    assert f"{marked}: machine (verified)" in out
+    assert f"{plain}: no content credential" in out
+    code, out, err = cli("credentials", tmp_path / "nowhere.png")
+    assert (code, out) == (2, "")
+    assert "There is no file" in err

@@ -18,7 +18,7 @@ import pytest
 pytest.importorskip("cryptography")
 
 import headwater.origin.exchange as exchange
-from headwater.errors import InputError, NotEnoughData, StoreError
+from headwater.errors import InputError, StoreError
 from headwater.origin.evidence import Status
 from headwater.origin.exchange import (
     HUMAN,
@@ -229,9 +229,11 @@ def test_exports_that_make_no_sense_are_refused(sender: Path, receiver: Path, ke
 
 @pytest.mark.parametrize("form", ["folder", "zip"])
 def test_texts_sketches_and_hashes_are_taken_over_under_the_partys_name(
-    archive: Path, receiver: Path, key: SigningKey, prose: Prose, tmp_path: Path, form: str
+    sender: Path, receiver: Path, key: SigningKey, prose: Prose, tmp_path: Path, form: str
 ) -> None:
     enough(receiver, prose)
+    archive = tmp_path / "export"
+    give(sender, archive, key, with_texts=True, ledger=Sketches(25), sketch_key=b"k" * 16)
     path = archive if form == "folder" else zipped(archive, tmp_path / "export.zip")
     ledger = Sketches()
     report = take(receiver, path, key, ledger=ledger, sketch_key=b"k" * 16)
@@ -281,13 +283,75 @@ def test_what_is_known_to_be_machine_made_here_is_not_taken_over(
     assert take(receiver, archive, key, ledger=Sketches()).added.refused == {Refusal.COPY_OF_MACHINE_TEXT: 1}
 
 
-def test_texts_that_would_start_a_reserve_and_are_too_few_leave_nothing_behind(
-    archive: Path, receiver: Path, key: SigningKey
+def test_texts_too_few_to_start_a_reserve_wait_and_the_rest_is_taken_over(
+    sender: Path, archive: Path, receiver: Path, key: SigningKey, prose: Prose, tmp_path: Path
 ) -> None:
+    give(sender, tmp_path / "old", key)
+    resign(tmp_path / "old", key, serial=json.loads((archive / MANIFEST).read_bytes())["serial"] - 1)
     ledger = Sketches()
-    with pytest.raises(NotEnoughData):
-        take(receiver, archive, key, ledger=ledger)
-    assert (ledger.given, trusted_parties(receiver), list(receiver.glob("parties/*"))) == ([], (), [])
+    report = take(receiver, archive, key, ledger=ledger)
+    assert (report.added, report.sketches, len(list(receiver.glob("parties/*")))) == (None, 25, 1)
+    assert reserve_table(receiver).version == 0
+    [warning] = report.warnings
+    for part in ("texts were not added", "no reserve here yet", "200 are needed", "documents of your own first"):
+        assert part in warning
+    # What is older stays refused; this one may come again, once.
+    with pytest.raises(InputError, match="an older one"):
+        take(receiver, tmp_path / "old")
+    enough(receiver, prose)
+    assert take(receiver, archive, ledger=ledger).added.added == report.manifest.counts["train"]
+    with pytest.raises(InputError, match="imported already"):
+        take(receiver, archive, ledger=ledger)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "why"),
+    [
+        (b"k" * 16, None, "are keyed with a secret, and none was given.*--sketch-key"),
+        (None, b"k" * 16, "are not keyed, and a secret was given.*Leave --sketch-key out"),
+        (b"k" * 16, b"l" * 16, "secret given is not the one .*--sketch-key"),
+        (b"k" * 100, b"k" * 99, "secret given is not the one"),
+    ],
+    ids=["missing", "not called for", "another", "long"],
+)
+def test_sketches_that_would_never_match_are_refused_before_anything_is_written(
+    sender: Path, receiver: Path, key: SigningKey, tmp_path: Path, theirs: bytes | None, ours: bytes | None, why: str
+) -> None:
+    give(sender, tmp_path / "out", key, ledger=Sketches(5), sketch_key=theirs)
+    ledger = Sketches()
+    with pytest.raises(InputError, match=why):
+        take(receiver, tmp_path / "out", key, ledger=ledger, sketch_key=ours)
+    assert (ledger.given, trusted_parties(receiver), list(receiver.glob("*.json")) + list(receiver.glob("parties/*"))) == (
+        [], (), [],
+    )  # fmt: skip
+    assert take(receiver, tmp_path / "out", key, ledger=ledger, sketch_key=theirs).sketches == 5
+
+
+def test_the_check_value_of_a_secret_differs_from_export_to_export_and_old_exports_have_none(
+    sender: Path, receiver: Path, key: SigningKey, tmp_path: Path
+) -> None:
+    secret = b"k" * 16
+    checks = {
+        give(sender, tmp_path / name, key, ledger=Sketches(5), sketch_key=secret).manifest.sketch_check
+        for name in ("a", "b")
+    }
+    assert len(checks) == 2
+    assert give(sender, tmp_path / "c", key, ledger=Sketches(5)).manifest.sketch_check == ""
+    value = json.loads((tmp_path / "a" / MANIFEST).read_bytes())
+    del value["sketch_check"]
+    (tmp_path / "a" / MANIFEST).write_bytes(canonical_json(value))
+    signature = {"key": key.public.text, "signature": key.sign("manifest", value).hex()}
+    (tmp_path / "a" / SIGNATURE).write_text(json.dumps(signature))
+    assert take(receiver, tmp_path / "a", key, ledger=Sketches(), sketch_key=secret).sketches == 5
+
+
+def test_a_name_with_an_ending_that_is_no_form_of_an_export_is_refused(
+    sender: Path, key: SigningKey, tmp_path: Path
+) -> None:
+    for name in ("export.tar", "export.zip.gz", "to-bell.7z"):
+        with pytest.raises(InputError, match=r"no form of an export. Name a file ending in .zip, or a folder"):
+            give(sender, tmp_path / name, key)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_import_that_was_killed_can_be_repeated(

@@ -22,6 +22,7 @@ from headwater.origin.reserve import (
     reserve_table,
 )
 from headwater.origin.reserve_add import AddReport, Refusal, add_to_reserve, finish_interrupted
+from headwater.origin.reserve_verify import verify_reserve
 from headwater.schema import EvidenceKind, Origin, documents
 from headwater.store import PANELS, Part, RunFolder, document_table, write_parquet
 
@@ -415,3 +416,41 @@ def test_an_index_of_nothing_matches_nothing() -> None:
     for texts in ([], ["", None]):
         assert len(Passages.of(texts).compare([["a text of some words", ""]]).pairs.rows) == 0
     assert len(Passages.of(["some words"]).compare([]).pairs.rows) == 0
+
+
+@pytest.mark.parametrize("created", ["1970-01-01", "1900-01-01T00:00:00Z", "2019-05-01 or so", "2019-05-01-old", "201"])
+def test_the_zero_points_of_clocks_and_what_only_begins_like_a_date_date_nothing(
+    store: Path, prose: Prose, created: str
+) -> None:
+    dated = Attestation("an archive", How.DATE, "2026-11-20", "file times")
+    report = add(store, rows(prose, range(230), created=["2019-05-01T10:00:00Z"] * 210 + [created] * 20), dated)
+    assert (report.added, report.refused) == (210, {Refusal.NOT_DATED: 20})
+
+
+@pytest.mark.parametrize("on", ["1970-01-01", "2026-11", " 2026-11  ", "2026-11-20T", "2026-02-30"])
+def test_an_attestation_is_given_on_a_day(on: str) -> None:
+    with pytest.raises(InputError, match="is no date of the form YYYY-MM-DD"):
+        Attestation("an archive", How.ATTESTATION, on)
+
+
+def test_documents_without_spaces_have_words_and_balance_the_split(store: Path) -> None:
+    """Every tenth document is fifty times as long, which white space does not show: each part gets its share of them."""
+    rng = np.random.default_rng(0)
+    lengths = [1000 if i % 10 == 0 else 20 for i in range(300)]
+    texts = ["".join(chr(0x4E00 + int(one)) for one in rng.integers(0, 8000, size)) for size in lengths]
+    report = add(store, documents(texts, group=[f"g{i}" for i in range(300)]))
+    assert sum(row.tokens for row in report.rows) == sum(lengths)
+    assert sum(row.tokens for row in list_reserve(store).rows) == sum(lengths)
+    for row in report.rows:
+        assert row.tokens == pytest.approx(sum(lengths) * row.groups / 300, rel=0.25)
+
+
+def test_documents_that_come_again_make_no_boilerplate_of_what_new_ones_share(store: Path, prose: Prose) -> None:
+    """Eleven documents hold a passage, and come again with a twelfth: 12 hold it, not the 23 that were offered."""
+    passage = prose(40, 1)  # 33 of 93 sequences of each
+    texts = [f"{prose(60, 400 + i)} {passage}" for i in range(12)]
+    old = documents([*texts[:11], *(prose(30, i) for i in range(500, 720))], group=[f"g{i}" for i in range(231)])
+    add(store, old)
+    report = add(store, documents([*texts, prose(30, 800)], group=[f"n{i}" for i in range(13)]))
+    assert (report.refused, report.added, report.followed) == ({Refusal.DUPLICATE: 11}, 2, 1)
+    assert verify_reserve(store).ok

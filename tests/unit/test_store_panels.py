@@ -186,3 +186,41 @@ def test_a_panel_that_was_tampered_with_is_refused(tmp_path):
 def test_a_folder_without_panels_bars_nothing_silently(tmp_path):
     with pytest.raises(StoreError, match="No panels are sealed"):
         open_panels(tmp_path / "panels")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe\x00",
+        b'{"schema": 1, "pan',
+        b"[]",
+        b"{}",
+        b'{"schema": "one", "panels": []}',
+        b'{"schema": 1, "panels": [{}]}',
+        b'{"schema": 1, "panels": [{"panel": "other", "groups": [], "ids": [], "contents": []}]}',
+        b'{"schema": 1, "panels": 3}',
+        b"[" * 100_000,
+    ],
+)
+def test_a_damaged_rotation_is_named_with_what_to_do(tmp_path, damage):
+    seal(tmp_path / "panels", panels(), salt=SALT)
+    path = tmp_path / "panels" / "rotation-0.json"
+    path.write_bytes(damage)
+    with pytest.raises(StoreError, match=r"rotation-0.json is damaged: .*restore the file from a copy"):
+        open_panels(tmp_path / "panels")
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xff", b"no hexadecimal digits", b"00"])
+def test_a_damaged_salt_is_named_with_what_to_do(tmp_path, damage):
+    seal(tmp_path / "panels", panels(), salt=SALT)
+    (tmp_path / "panels" / "salt").write_bytes(damage)
+    for what in (lambda: open_panels(tmp_path / "panels"), lambda: seal(tmp_path / "panels", panels())):
+        with pytest.raises(StoreError, match=r"salt is damaged: .*restore the file from a copy"):
+            what()
+
+
+def test_a_file_that_only_looks_like_a_rotation_is_named(tmp_path):
+    seal(tmp_path / "panels", panels(), salt=SALT)
+    (tmp_path / "panels" / "rotation-0 (copy).json").write_bytes(b"{}")
+    with pytest.raises(StoreError, match=r"copy.*is no rotation of panels.*Move it elsewhere"):
+        open_panels(tmp_path / "panels")

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import headwater.store.split as split_module
 from headwater.errors import NotEnoughData
 from headwater.schema import documents
 from headwater.store import PANELS, Part, Split, merge_overlapping, split_by_group
@@ -191,3 +192,27 @@ def test_texts_too_short_for_a_sequence_of_eight_words_are_compared_whole() -> N
     assert merge_overlapping(["to be", "not to be", "to be"], ["a", "b", "c"]) == ["a", "b", "a"]
     assert merge_overlapping([], []) == []
     assert merge_overlapping(["", ""], ["a", "b"]) == ["a", "b"]
+
+
+def test_every_two_documents_are_compared_not_only_each_with_the_first(prose: Prose) -> None:
+    """The first holds a little of what the two others share: it belongs to neither, and hides neither from the other."""
+    passage = prose(40, 1)
+    first = f"{prose(200, 2)} {passage}"
+    one, other = (f"{passage} {prose(60, seed)}" for seed in (3, 4))  # 33 of 93 sequences (35%)
+    long = f"{prose(100, 5)} {passage}"
+    assert merge_overlapping([long, one], ["a", "b"]) == ["a", "a"]
+    start = passage.split()[:24]
+    little = f"{prose(60, 6)} {' '.join(start)}"  # 17 of 77 sequences (22%)
+    assert merge_overlapping([little, one], ["a", "b"]) == ["a", "b"]
+    assert merge_overlapping([little, one, other], ["a", "b", "c"]) == ["a", "b", "b"]
+    assert merge_overlapping([little, one, other, first], ["a", "b", "c", "d"]) == ["a", "b", "b", "b"]
+
+
+def test_pairs_are_counted_the_same_in_pieces_of_any_size(prose: Prose, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve documents of overlapping windows of one text, in random order: who belongs together hangs by single counts."""
+    words = prose(400, 1).split()
+    starts = np.random.default_rng(0).permutation(12) * 27
+    texts = [f"{prose(30, 10 + i)} {' '.join(words[at : at + 60])}" for i, at in enumerate(starts.tolist())]
+    whole = merge_overlapping(texts, [f"g{i}" for i in range(12)])
+    monkeypatch.setattr(split_module, "_PAIRS_AT_ONCE", 1)
+    assert merge_overlapping(texts, [f"g{i}" for i in range(12)]) == whole

@@ -161,7 +161,10 @@ def _groups(result: AuditResult, groups: Sequence[GroupAudit]) -> list[str]:
     ]
     widths = [max(map(len, column)) for column in zip(*counts, strict=True)]
     texts = [("", "grade", "machine-made share")]
-    texts += [("all documents" if group is result.corpus else name(group.group), *_claimed(group)) for group in shown]
+    texts += [
+        ("all documents" if group is result.corpus else name(group.group), *_claimed(group, result.corpus))
+        for group in shown
+    ]
     rows = [
         (label, *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)), grade, told)
         for (label, grade, told), cells in zip(texts, counts, strict=True)
@@ -173,11 +176,13 @@ def _groups(result: AuditResult, groups: Sequence[GroupAudit]) -> list[str]:
     return lines
 
 
-def _claimed(group: GroupAudit) -> tuple[str, str]:
+def _claimed(group: GroupAudit, corpus: GroupAudit) -> tuple[str, str]:
     found = claim(group.estimate)
     if found is not None:
         return str(found.grade), share_words(found)
     grade = str(Grade.C) if group.estimate.grade is Grade.C else "-"
+    if group is not corpus and claim(corpus.estimate) is None and reason(group.estimate) == reason(corpus.estimate):
+        return grade, "cannot be known, for the same reason"
     return grade, f"cannot be known: {printable(reason(group.estimate), _REASON)}"
 
 

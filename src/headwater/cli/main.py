@@ -14,6 +14,7 @@ import typer
 
 from headwater import __version__
 from headwater.cli.audit import audit, print_audit
+from headwater.cli.credentials import credentials
 from headwater.cli.detector import detector_app
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
@@ -40,6 +41,7 @@ app.add_typer(runs_app, name="runs")
 app.command(
     epilog="Example: headwater audit crawl/*.jsonl.zst --human essays.jsonl --ai chatbot.jsonl --by source,month"
 )(audit)
+app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
 app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")

@@ -24,6 +24,7 @@ from headwater.origin.artefacts import ARTEFACTS, artefact_flags, artefact_repor
 from headwater.origin.changes import drifts
 from headwater.origin.columns import check_columns
 from headwater.origin.cost import costs
+from headwater.origin.detector.detector import card_path
 from headwater.origin.evidence import Evidence, Status, rule
 from headwater.origin.examine import Counts, Examiner
 from headwater.origin.judge import Judge, Side, development, judge_of
@@ -132,16 +133,15 @@ def audit(
         folder: the run's folder; the generation ledger and the reserve are looked for in its project.
         key: digest of everything the finished parts depend on: settings, files, versions.
         rng: source of randomness of folds and intervals.
-        progress: told the steps done, the steps there are, and what is being done.
+        progress: told what is being done; how much there is in all is not known.
 
     Raises:
         InputError: nothing can be read, a column is nowhere, or there are more than 10,000 groups.
         ConfigError: the watermark keys cannot be used.
     """
-    documents = 0
 
     def tell(what: str) -> None:
-        progress(documents, 0, what)
+        progress(0, 0, what)
 
     with RejectLog(folder.path / "rejects-references.jsonl") as log:
         human, machine = (
@@ -189,7 +189,7 @@ def audit(
         groups=tuple(audits),
         references=judge.facts,
         detector=judge.detector.card.name,
-        card=settings.detector or "shipped",
+        card=str(card_path(Path(settings.detector) if settings.detector else None)),
         fdr=settings.fdr,
         buckets=tuple(
             LengthBucket(low, high, size, int(count), limit)
@@ -203,7 +203,7 @@ def audit(
         costs=_costs(settings, corpus.estimate, judge, buckets, threshold),
         scores=_histogram(decided.whole, judge),
         artefacts=_artefacts(counts, {"human references": human, "machine references": machine}),
-        examples=tuple((key, "", score, text) for score, key, text in counts.examples),
+        examples=tuple((key, _SEPARATOR.join(keys), score, text) for score, key, keys, text in counts.examples),
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},

@@ -22,7 +22,7 @@ def column_values(documents: pa.RecordBatch, name: str) -> list[str | None]:
 
     ``month`` and ``year`` are taken from ``created`` unless the documents have columns of these names.
     """
-    if name in DOCUMENT.names and name not in _NO_GROUPS:
+    if name in documents.schema.names and name not in _NO_GROUPS:
         return [None if value is None else str(value) for value in documents[name].to_pylist()]
     values = meta_value(documents, name)
     if name in DATE_PARTS and not any(value is not None for value in values):

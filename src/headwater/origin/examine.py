@@ -52,8 +52,8 @@ class Counts:
     """Artefact to the beginning of a document that has it."""
     permissions: Counter[str] = field(default_factory=Counter)
     """Permission signal to documents that have it."""
-    examples: list[tuple[float, str, str]] = field(default_factory=list)
-    """Documents with the highest scores: score, id, beginning of the text."""
+    examples: list[tuple[float, str, tuple[str, ...], str]] = field(default_factory=list)
+    """Documents with the highest scores: score, id, values of the grouping columns, beginning of the text."""
 
     def add(self, other: "Counts") -> None:
         """Add the counts of other documents."""
@@ -86,7 +86,7 @@ class Counts:
             Counter(stored["artefacts"]),
             stored["artefact_examples"],
             Counter(stored["permissions"]),
-            [(score, key, text) for score, key, text in stored["examples"]],
+            [(score, key, tuple(keys), text) for score, key, keys, text in stored["examples"]],
         )
 
 
@@ -162,7 +162,12 @@ class Examiner:
         best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:MOST_EXAMPLES].tolist()
         ids = documents["id"].to_pylist()
         counts.examples += [
-            (float(scores[row]), ids[row], texts[row][:_BEGINNING_CHARACTERS])
+            (
+                float(scores[row]),
+                ids[row],
+                tuple(values[row] or NO_VALUE for values in keys),
+                texts[row][:_BEGINNING_CHARACTERS],
+            )
             for row in best
             if not np.isnan(scores[row])
         ]

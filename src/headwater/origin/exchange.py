@@ -35,10 +35,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from headwater import __version__
 from headwater.config import SplitSettings
-from headwater.errors import InputError, StoreError
+from headwater.errors import InputError, NotEnoughData, StoreError
 from headwater.origin.evidence import Evidence, EvidenceReader, Status
 from headwater.origin.passages import normalised
-from headwater.origin.reserve import Attestation, How, reserve_panels, reserve_table
+from headwater.origin.reserve import Attestation, How, reserve_panels, reserve_table, word_counts
 from headwater.origin.reserve_add import AddReport, LooksMachine, add_to_reserve
 from headwater.origin.signing import PublicKey, SigningKey, canonical_json, verified
 from headwater.schema import EvidenceKind, Origin, content_id, documents
@@ -75,7 +75,7 @@ _ROWS = 8192
 HUMAN_SET = pa.schema(
     [
         pa.field("hash", pa.string(), metadata={"meaning": "keyed hash of the normalised text; key: salt in manifest"}),
-        pa.field("words", pa.int32(), metadata={"meaning": "words, runs of characters between white space"}),
+        pa.field("words", pa.int32(), metadata={"meaning": "words; a character of an unspaced script is one"}),
         pa.field("part", pa.string(), metadata={"meaning": "train, a panel, or sealed: in one of the panels"}),
         pa.field("text", pa.string(), metadata={"meaning": "the content; null unless texts were asked for"}),
         pa.field("group", pa.string(), metadata={"meaning": "unit of independence; null without the text"}),
@@ -129,6 +129,8 @@ class Manifest(BaseModel):
     counts: dict[str, int]
     keyed_sketches: bool
     files: list[_Entry] = Field(max_length=2)
+    sketch_check: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    """Tells whether a secret is that of the sketches; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,7 @@ class ImportReport:
     sealed: int
     """Those of them that are in its sealed panels."""
     added: AddReport | None
-    """What became of the texts; None where none came along."""
+    """What became of the texts; None where none came along, or where they were too few to start a reserve."""
     warnings: tuple[str, ...]
 
 
@@ -171,7 +173,7 @@ class TrustedParty:
     since: str
     """When it was first trusted."""
     serial: int = 0
-    """Of the latest archive that was imported; 0 for none."""
+    """Of the latest archive that was imported, or one less where its texts are still to be added; 0 for none."""
     manifest: str = ""
     """SHA-256 of that archive's manifest."""
 
@@ -214,7 +216,7 @@ def export_reserve(
 
     Args:
         store: the folder ``.headwater`` of the project.
-        path: a folder, or a file ending in ``.zip``; it must not exist.
+        path: a file ending in ``.zip``, or a folder, whose name has no ending; it must not exist.
         key: signs it.
         party: name under which the receivers know the sender.
         statement: what the sender attests, in its own words.
@@ -232,6 +234,11 @@ def export_reserve(
     """
     if not party.strip() or not statement.strip():
         raise InputError("An export needs the name of who signs it and a statement of what is attested. Give both.")
+    if path.suffix not in {"", ".zip"}:
+        raise InputError(
+            f"{path} ends in {path.suffix!r}, which is no form of an export. Name a file ending in .zip, or a folder "
+            "without an ending."
+        )
     if path.exists():
         raise InputError(f"{path} exists already. Export to another place, or remove it first.")
     if not reserve_table(store).version and ledger is None:
@@ -269,6 +276,7 @@ def export_reserve(
                 counts=counts,
                 keyed_sketches=sketch_key is not None,
                 files=files,
+                sketch_check=_sketch_check(sketch_key, salt),
             )
             _write_signed(temp, manifest, key)
             if path.suffix == ".zip":
@@ -298,7 +306,8 @@ def import_exchange(
 ) -> ImportReport:
     """Check an export of another party and take over what it holds.
 
-    Everything is checked before anything is written. Repeating an import that was killed changes nothing twice.
+    Everything is checked before anything is written. Repeating an import that was killed changes nothing twice. Texts
+    that would start a reserve and are too few for one are left out, with a warning; the archive can be imported again.
 
     Args:
         store: the folder ``.headwater`` of the project.
@@ -314,8 +323,8 @@ def import_exchange(
         now: the time; the clock's by default.
 
     Raises:
-        InputError: the archive is damaged, forged, played back, of another version, or its key is not trusted.
-        NotEnoughData: its texts would start a reserve and are too few for one.
+        InputError: the archive is damaged, forged, played back, of another version, its key is not trusted, or the
+            secret of its sketches is missing or another one.
         StoreError: the disk refuses.
     """
     stamp = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -324,15 +333,17 @@ def import_exchange(
         manifest, packed, key = _signed_manifest(archive, path)
         party, first = _trusted(store, manifest, key, trusted_keys, stamp, trust=trust)
         _refuse_replay(party, manifest, packed)
+        names = {entry.name for entry in manifest.files}
+        if SKETCHES in names and ledger is not None:
+            _check_sketch_key(manifest, sketch_key)
         with storage_errors(store):
             store.mkdir(parents=True, exist_ok=True)
             temp = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".incoming-", dir=store)))
         for entry in manifest.files:
             _take(archive, entry, temp, path)
-        names = {entry.name for entry in manifest.files}
         human = _human_file(temp / HUMAN, manifest, path) if HUMAN in names else None
         sketches = _parquet(temp / SKETCHES, manifest, path) if SKETCHES in names else None
-        warnings, added = [], None
+        warnings, added, whole = [], None, True
         if first and trust:
             warnings.append(
                 f"The key of {manifest.party!r} is trusted from now on. Read its fingerprint to each other before you "
@@ -344,11 +355,19 @@ def import_exchange(
                 f"manifest {hashlib.sha256(packed).hexdigest()[:16]} of serial {manifest.serial}, key {key.fingerprint}"
             )
             attestation = Attestation(manifest.party, How.SIGNED_MANIFEST, manifest.created[:10], rests)
-            added = add_to_reserve(
-                store, table, attestation,
-                rng=rng, readers=readers, looks_machine=looks_machine, split=split, now=now,
-            )  # fmt: skip
-            warnings += added.warnings
+            try:
+                added = add_to_reserve(
+                    store, table, attestation,
+                    rng=rng, readers=readers, looks_machine=looks_machine, split=split, now=now,
+                )  # fmt: skip
+                warnings += added.warnings
+            except NotEnoughData as error:
+                whole = False
+                warnings.append(
+                    f"The {table.num_rows:,} texts were not added, everything else was: there is no reserve here yet, "
+                    f"and they are too few to start one: {error} Add documents of your own first (headwater reserve "
+                    "add), then import this archive again."
+                )
         new = 0
         if sketches is not None and ledger is None:
             warnings.append(
@@ -359,7 +378,7 @@ def import_exchange(
                 new += ledger.add_sketches(table, manifest.party, sketch_key)
         if human is not None:
             _keep_hashes(store, key, packed, human)
-        _remember(store, party, manifest, packed)
+        _remember(store, party, manifest, packed, whole=whole)
     sealed = manifest.counts.get(SEALED, 0)
     attested = sum(count for name, count in manifest.counts.items() if name != "sketches")
     return ImportReport(manifest, key.fingerprint, first, new, attested, sealed, added, tuple(warnings))
@@ -447,7 +466,7 @@ def _write_human(store: Path, path: Path, salt: bytes, parts: set[Part], *, with
             vouched = {name: pc.if_else(shown, batch[name], None) for name in columns[-3:]}
             rows = {
                 "hash": pa.array(keyed),
-                "words": pc.count_substring_regex(batch["text"], r"\S+").cast(pa.int32()),
+                "words": pa.array(word_counts(texts), pa.int32()),
                 "part": part,
                 "group": pc.if_else(full, batch["unit"], None),
                 **told,
@@ -499,6 +518,11 @@ def _zip(folder: Path, path: Path) -> None:
             if (folder / name).exists():
                 archive.write(folder / name, name)
     temp.replace(path)
+
+
+def _sketch_check(key: bytes | None, salt: bytes) -> str:
+    """Return what tells whether a secret is the right one, without telling it; another one in every export."""
+    return "" if key is None else hmac.new(key, b"headwater sketch key" + salt, hashlib.sha256).hexdigest()
 
 
 def _keyed(text: bytes, salt: bytes) -> bytes:
@@ -658,6 +682,27 @@ def _refuse_replay(party: TrustedParty, manifest: Manifest, packed: bytes) -> No
     )
 
 
+def _check_sketch_key(manifest: Manifest, key: bytes | None) -> None:
+    """Refuse a secret that is missing, not called for or another one: the sketches would never match anything."""
+    if manifest.keyed_sketches and key is None:
+        raise InputError(
+            f"The sketches of {manifest.party!r} are keyed with a secret, and none was given, so nothing would ever be "
+            "recognised by them; nothing was imported. Ask the party for its secret and give it with --sketch-key."
+        )
+    if key is not None and not manifest.keyed_sketches:
+        raise InputError(
+            f"The sketches of {manifest.party!r} are not keyed, and a secret was given, so nothing would ever be "
+            "recognised by them; nothing was imported. Leave --sketch-key out."
+        )
+    # Exports of earlier versions have no check value.
+    check = manifest.sketch_check
+    if check and not hmac.compare_digest(_sketch_check(key, bytes.fromhex(manifest.salt)), check):
+        raise InputError(
+            f"The secret given is not the one {manifest.party!r} keyed its sketches with, so nothing would ever be "
+            "recognised by them; nothing was imported. Ask the party for its secret and give it with --sketch-key."
+        )
+
+
 def _take(archive: _Archive, entry: _Entry, folder: Path, path: Path) -> None:
     """Copy a file out of the archive, bounded by what the manifest says, and compare its hash."""
     digest = hashlib.sha256()
@@ -780,9 +825,13 @@ def _keep_hashes(store: Path, key: PublicKey, packed: bytes, file: pq.ParquetFil
             shutil.rmtree(temp, ignore_errors=True)
 
 
-def _remember(store: Path, party: TrustedParty, manifest: Manifest, packed: bytes) -> None:
-    """Write down the key, the serial number and the manifest of what was imported: the last act of an import."""
+def _remember(store: Path, party: TrustedParty, manifest: Manifest, packed: bytes, *, whole: bool) -> None:
+    """Write down the key, the serial number and the manifest of what was imported: the last act of an import.
+
+    An archive whose texts are still to be added may come again, older ones may not.
+    """
     kept = [one for one in trusted_parties(store) if one.key != party.key]
-    newest = TrustedParty(party.party, party.key, party.since, manifest.serial, hashlib.sha256(packed).hexdigest())
+    serial, seen = (manifest.serial, hashlib.sha256(packed).hexdigest()) if whole else (manifest.serial - 1, "")
+    newest = TrustedParty(party.party, party.key, party.since, serial, seen)
     rows: list[dict[str, Any]] = [asdict(one) for one in (*kept, newest)]
     write_bytes(store / "trusted.json", (json_text({"parties": rows}, indent=2) + "\n").encode(), mode=0o600)

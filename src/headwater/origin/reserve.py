@@ -10,11 +10,9 @@ On disk, under ``.headwater``: ``reserve.lance`` (documents, who vouches for the
 (salted hashes) and ``refused/`` (documents that were not let in, with the reason).
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,6 +21,7 @@ import pyarrow.compute as pc
 
 from headwater.errors import InputError, StoreError
 from headwater.origin.evidence import Evidence, Status
+from headwater.origin.marks.dates import latest_day
 from headwater.schema import DOCUMENT, SCHEMA_VERSION, EvidenceKind, Origin, content_id, digest
 from headwater.store import (
     PANELS,
@@ -35,8 +34,6 @@ from headwater.store import (
 )
 
 _EXAMPLES = 5
-_WORDS = r"\S+"
-_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 
 
 def _more(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
@@ -88,7 +85,7 @@ class Attestation:
         faults = []
         if not self.by.strip():
             faults.append("nobody is named who vouches for the documents")
-        if day_of(self.on) is None or len(self.on) != len("YYYY-MM-DD"):
+        if str(latest_day(self.on)) != self.on:
             faults.append(f"{self.on!r} is no date of the form YYYY-MM-DD")
         if self.how is not How.ATTESTATION and not self.detail.strip():
             what = "what dates the documents" if self.how is How.DATE else "which manifest was signed"
@@ -229,12 +226,12 @@ def list_reserve(store: Path) -> ReserveFacts:
     dates: dict[str, tuple[str, str]] = {}
     apart = 0
     for batch in reserve_table(store).batches(["text", "source", "created", "unit", "part", "rotation", "batch"]):
-        words = pc.count_substring_regex(batch["text"], _WORDS).to_pylist()
+        words = word_counts(batch["text"].to_pylist())
         columns = [batch[name].to_pylist() for name in ("batch", "part", "unit", "source", "created", "rotation")]
         for name, part, unit, source, created, rotation, size in zip(*columns, words, strict=True):
             for key in (f"batch {name}", f"part {part}"):
                 counts[key]["documents"] += 1
-                counts[key]["words"] += size or 0
+                counts[key]["words"] += size
                 units[key].add(unit)
             sources[name][source or ""] += 1
             apart += part in PANELS and rotation is None
@@ -274,23 +271,16 @@ def part_rows(table: pa.Table) -> tuple[SplitRow, ...]:
     for part in Part:
         rows = table.filter(pc.equal(table["part"], str(part)))
         if rows.num_rows:
-            words = pc.sum(pc.count_substring_regex(rows["text"], _WORDS)).as_py() or 0
+            words = sum(word_counts(rows["text"].to_pylist()))
             found.append(SplitRow(part, rows.num_rows, pc.count_distinct(rows["unit"]).as_py(), words))
     return tuple(found)
 
 
-def day_of(text: str | None) -> date | None:
-    """Return the last day a date may mean: ``2022`` may be its last of December. None for what is no date."""
-    found = _DATE.match(text or "")
-    if not found:
-        return None
-    year, month, day = (int(one) if one else None for one in found.groups())
-    try:
-        if day is not None:
-            return date(year or 0, month or 0, day)
-        start = date(year or 0, month or 12, 1)
-    except ValueError:
-        return None
-    return date(
-        start.year, start.month, 31 if start.month in {1, 3, 5, 7, 8, 10, 12} else 28 if start.month == 2 else 30
-    )
+def word_counts(texts: Iterable[str | None]) -> list[int]:
+    """Return the number of words of each text, without punctuation.
+
+    A character of a script written without spaces counts as a word, so that no language looks short.
+    """
+    from headwater.text.words import split_words  # compiles kernels; opening a store must not
+
+    return [len(split_words(text, punctuation=False)) if text else 0 for text in texts]

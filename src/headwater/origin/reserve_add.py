@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from headwater.config import SplitSettings
 from headwater.errors import NotEnoughData, StoreError
 from headwater.origin.evidence import Evidence, EvidenceReader, rule
+from headwater.origin.marks.dates import latest_day
 from headwater.origin.passages import COMMON, DEPENDENT, Passages, same_text
 from headwater.origin.reserve import (
     RESERVE,
@@ -25,10 +26,10 @@ from headwater.origin.reserve import (
     How,
     batch_digest,
     batch_records,
-    day_of,
     part_rows,
     reserve_folder,
     reserve_table,
+    word_counts,
 )
 from headwater.origin.trained import training_sets
 from headwater.schema import DOCUMENT, SCHEMA_VERSION, EvidenceKind, Origin, content_id, digest
@@ -63,7 +64,6 @@ twelve changed about half of them are left."""
 _LEAST_SHARED = 3  # shared sequences from which on two documents belong together (at least ten words in a row)
 _EXAMPLES = 5
 _ALPHA = 0.01
-_WORDS = r"\S+"
 
 
 class Refusal(StrEnum):
@@ -390,7 +390,7 @@ def _refuse_by_row(sieve: _Sieve, attestation: Attestation, before: date) -> Non
             said = ", ".join(f"{key} {value}" for key, value in stated.items() if value not in (None, "human", 0, ""))
             sieve.refuse(row, Refusal.STATED_MACHINE, said)
         elif attestation.how is How.DATE:
-            day = day_of(created)
+            day = latest_day(created or "")
             if day is None:
                 sieve.refuse(row, Refusal.NOT_DATED, f"created is {created!r}")
             elif day >= before:
@@ -501,12 +501,16 @@ def _place(sieve: _Sieve, store: Path, rows: list[int]) -> tuple[dict[int, str],
     for owner, share in zip(pairs.owners.tolist(), pairs.of_indexed.tolist(), strict=True):
         if share >= COPY:
             sieve.refuse(rows[owner], Refusal.NEAR_DUPLICATE, f"{share:.0%} of its 8-word sequences stand in one")
+    kept = [row for row in rows if row not in sieve.refused]
+    if len(kept) < len(rows):
+        # What is refused must not make boilerplate of what the others share with the reserve, as when files come again.
+        again = (batch["text"].to_pylist() for batch in reserve_table(store).batches(["text"]))
+        pairs = Passages.of([sieve.texts[row] for row in kept]).compare(again, common=COMMON).pairs
     part_of = {unit: Part(part) for unit, part in zip(stored_units, stored_parts, strict=True)}
     near = pairs.where(pairs.of_shorter >= DEPENDENT)
     linked: dict[int, set[str]] = defaultdict(set)
     for row, owner in zip(near.rows.tolist(), near.owners.tolist(), strict=True):
-        linked[rows[owner]].add(stored_units[row])
-    kept = [row for row in rows if row not in sieve.refused]
+        linked[kept[owner]].add(stored_units[row])
     own = merge_overlapping([sieve.texts[row] or "" for row in kept], [groups[row] for row in kept])
     members: dict[str, list[int]] = defaultdict(list)
     for row, unit in zip(kept, own, strict=True):
@@ -606,11 +610,11 @@ def _deal(
     Raises:
         NotEnoughData: the first batch is too small for a split.
     """
-    words = pc.count_substring_regex(documents["text"], _WORDS).to_numpy()
+    fresh = [row for row in kept if units[row] not in part_of]
+    texts = documents["text"].take(pa.array(fresh, pa.int64())).to_pylist()
     sizes: dict[str, float] = defaultdict(float)
-    for row in kept:
-        if units[row] not in part_of:
-            sizes[units[row]] += float(words[row])
+    for row, words in zip(fresh, word_counts(texts), strict=True):
+        sizes[units[row]] += words
     new = sorted(sizes)
     free = [unit for unit in new if unit not in trained]
     names = list(shares)

@@ -3,6 +3,7 @@
 Everything is looked at anew, with what is known today. What cannot be proven is said.
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError, StoreError
 from headwater.origin.evidence import EvidenceReader
+from headwater.origin.own_output import OwnOutputReader
 from headwater.origin.passages import COMMON, DEPENDENT, Pairs, Passages, same_text
 from headwater.origin.reserve import (
     Attestation,
@@ -38,7 +40,7 @@ _MOST_FAULTS = 20  # kinds of evidence listed one by one
 # Fewer shared sequences than these (fifteen words in a row) happen by chance between texts of one kind, and a small
 # model reproduces stock phrases of its training text. A longer passage, found in the panels only, does not.
 _LEAST_SHARED = 8
-_CHUNK_WORDS = 2_000_000  # words of the reserve indexed at once: about 100 MB
+_CHUNK_BYTES = 12 << 20  # text of the reserve indexed at once, about two million English words: about 100 MB
 
 
 class Check(StrEnum):
@@ -152,6 +154,7 @@ def _check_table(store: Path, found: _Findings) -> None:
     faults = len(found.faults)
     for problem in table.check():
         found.fault(Check.TABLE, problem, "reserve.lance", (), "Restore the folder .headwater from a copy.", 1)
+    pending = _pending(store)
     if (reserve_folder(store) / "pending.json").exists():
         advice = "Add any batch, or repeat the one that was killed: it finishes what was begun."
         found.fault(Check.SEAL, "Adding a batch was interrupted before it was sealed.", "the last batch", (), advice, 1)
@@ -181,8 +184,8 @@ def _check_table(store: Path, found: _Findings) -> None:
             what = f"The rows of the batch are not those that were added ({part.num_rows} of {record.documents} rows)."
             advice = "Restore the table from a copy of before."
             found.fault(Check.TABLE, what, f"batch {record.batch}", (), advice, max(part.num_rows, 1))
-    unknown = {name for name in _batches(table.batches(["batch"])) if name not in {one.batch for one in records}}
-    for name in sorted(unknown):
+    recorded = {one.batch for one in (*records, pending) if one is not None}
+    for name in sorted(_batches(table.batches(["batch"])) - recorded):
         ids = table.read(["id"], filter=f"batch = '{name}'")["id"].to_pylist()
         advice = "They were not added by this program. Take them out by restoring the table from a copy."
         found.fault(Check.ATTESTATION, "Rows of a batch that is not recorded.", f"batch {name}", ids, advice)
@@ -190,6 +193,14 @@ def _check_table(store: Path, found: _Findings) -> None:
         found.proven.append(
             f"{rows:,} documents in {len(records)} batches: each attested, no id and no text twice, every row as added."
         )
+
+
+def _pending(store: Path) -> BatchRecord | None:
+    """Return the batch whose addition was interrupted, if any: its rows may be there, sealed and recorded or not."""
+    try:
+        return BatchRecord.of(json.loads((reserve_folder(store) / "pending.json").read_bytes()))
+    except (FileNotFoundError, StoreError, ValueError):
+        return None
 
 
 def _batches(batches: Iterable[pa.RecordBatch]) -> set[str]:
@@ -218,13 +229,17 @@ def _check_seals(store: Path, found: _Findings) -> None:
     table = reserve_table(store)
     faults = len(found.faults)
     advice = "What was decided on this panel since cannot be relied on. Restore reserve/ and reserve.lance from a copy."
+    rotations = {value for batch in table.batches(["rotation"]) for value in pc.unique(batch["rotation"]).to_pylist()}
+    pending = _pending(store)
+    rotations -= {None, pending and pending.rotation}  # an interrupted addition is a fault of its own
+    if pending is not None and not rotations and not (reserve_folder(store) / "panels" / "salt").exists():
+        return
     try:
         panels = reserve_panels(store)
-    except (StoreError, ValueError, KeyError) as error:
+    except (StoreError, OSError) as error:
         found.fault(Check.SEAL, str(error), "reserve/panels", (), advice, 1)
         return
-    rotations = {value for batch in table.batches(["rotation"]) for value in pc.unique(batch["rotation"]).to_pylist()}
-    for number in sorted((rotations - {None}) - {one.rotation for one in panels.sealed}):
+    for number in sorted(rotations - {one.rotation for one in panels.sealed}):
         found.fault(Check.SEAL, "A rotation of the panels has no seal.", f"rotation {number}", (), advice, 1)
     documents = 0
     for one in panels.sealed:
@@ -460,7 +475,7 @@ def _check_synthetic(store: Path, readers: Sequence[EvidenceReader], copied: set
             if why is not None and why.kind is EvidenceKind.GENERATION_LEDGER and key in inputs:
                 # It was in the reserve before, and looked up in the ledger then: what resembles it was made from it.
                 rest = [one for one in evidence if one.kind is not EvidenceKind.GENERATION_LEDGER]
-                if set(today) <= set(checked_by.get(batch, ())):
+                if OwnOutputReader.__name__ in checked_by.get(batch, ()):
                     explained.append(key)
                     why, _ = against(rest, own)
             if why is not None:
@@ -501,14 +516,14 @@ def _check_synthetic(store: Path, readers: Sequence[EvidenceReader], copied: set
 
 
 def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield the rows in tables of a bounded number of words."""
+    """Yield the rows in tables of a bounded size."""
     held: list[pa.RecordBatch] = []
-    words = 0
+    size = 0
     for batch in batches:
         held.append(batch)
-        words += pc.sum(pc.count_substring_regex(batch["text"], r"\S+")).as_py() or 0
-        if words >= _CHUNK_WORDS:
+        size += batch["text"].nbytes
+        if size >= _CHUNK_BYTES:
             yield pa.Table.from_batches(held)
-            held, words = [], 0
+            held, size = [], 0
     if held:
         yield pa.Table.from_batches(held)

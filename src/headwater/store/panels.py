@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -213,9 +214,29 @@ def open_panels(folder: Path) -> Panels:
     path = folder / "salt"
     if not path.exists():
         raise StoreError(f"No panels are sealed in {folder}. Split and seal the human documents first.")
-    salt = bytes.fromhex(path.read_text(encoding="ascii").strip())
-    rotations = sorted(folder.glob("rotation-*.json"), key=lambda one: int(one.stem.removeprefix("rotation-")))
+    salt = _read_salt(path)
+    rotations = sorted(folder.glob("rotation-*.json"), key=_number)
     return Panels(folder, salt, tuple(panel for rotation in rotations for panel in _read(rotation)))
+
+
+def _number(path: Path) -> int:
+    number = path.stem.removeprefix("rotation-")
+    if not (number.isascii() and number.isdigit()):
+        raise StoreError(f"{path} is no rotation of panels: its name should end in a number. Move it elsewhere.")
+    return int(number)
+
+
+def _read_salt(path: Path) -> bytes:
+    try:
+        salt = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}. {_WITHOUT_SALT}") from error
+    if not 16 <= len(salt) <= 64:
+        raise StoreError(f"{path} is damaged: it holds {len(salt)} bytes, and a salt has 16 to 64. {_WITHOUT_SALT}")
+    return salt
+
+
+_WITHOUT_SALT = "Without it no document is recognised as sealed; restore the file from a copy."
 
 
 def _sealed(panel: Panel, documents: pa.Table, salt: bytes, rotation: int, created: str) -> SealedPanel:
@@ -249,28 +270,38 @@ def _refuse_shared(one: SealedPanel, other: SealedPanel, advice: str) -> None:
 
 
 def _read(path: Path) -> list[SealedPanel]:
-    stored = json.loads(path.read_bytes())
-    if stored["schema"] > SCHEMA_VERSION:
+    try:
+        stored = json.loads(path.read_bytes())
+        newer = stored["schema"] > SCHEMA_VERSION
+        panels = [] if newer else [_panel_of(entry) for entry in stored["panels"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise StoreError(
+            f"{path} is damaged: {why}. What was decided on its panels cannot be relied on, and nothing can be trained "
+            "on while it is not known what is sealed; restore the file from a copy."
+        ) from error
+    if newer:
         raise StoreError(
             f"{path} was written by a newer Headwater (schema {stored['schema']}; this one knows up to "
             f"{SCHEMA_VERSION}). Update it: pip install --upgrade headwater"
         )
-    panels = []
-    for entry in stored["panels"]:
-        lists = {name: tuple(entry[name]) for name in ("groups", "ids", "contents")}
-        one = SealedPanel(**entry | lists | {"panel": Panel(entry["panel"])})
+    for one in panels:
         if _panel_hash(one) != one.hash:
             raise StoreError(
                 f"The {one.panel} panel in {path} is not as it was sealed: its hash is no longer {one.hash}. What was "
                 "decided on it cannot be relied on; restore the file from a copy."
             )
-        panels.append(one)
     return panels
+
+
+def _panel_of(entry: dict[str, Any]) -> SealedPanel:
+    lists = {name: tuple(entry[name]) for name in ("groups", "ids", "contents")}
+    return SealedPanel(**entry | lists | {"panel": Panel(entry["panel"])})
 
 
 def _folder_salt(folder: Path, given: bytes | None) -> bytes:
     path = folder / "salt"
-    stored = bytes.fromhex(path.read_text(encoding="ascii").strip()) if path.exists() else None
+    stored = _read_salt(path) if path.exists() else None
     if given is not None and not 16 <= len(given) <= 64:
         raise StoreError(f"The salt has {len(given)} bytes. It needs 16 to 64.")
     if stored is not None and given not in (None, stored):

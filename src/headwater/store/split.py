@@ -4,9 +4,10 @@ Documents of one group (article, author, site, module) are not independent, and 
 not either. Groups are therefore merged where their documents overlap, and a merged group goes to one part as a whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,7 @@ PANELS = (Part.STEERING, Part.CERTIFICATION, Part.FINAL)
 LEAST_GROUPS = {Part.TRAIN: 10, Part.SOURCES: 10, Part.STEERING: 20, Part.CERTIFICATION: 50, Part.FINAL: 10}
 
 _COMMON_GRAM = 20  # an 8-word sequence in more documents than this is boilerplate and says nothing of dependence
+_PAIRS_AT_ONCE = 1 << 21  # pairs of documents sorted at once: about 100 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float 
 
     Two documents are joined when they share at least ``share`` of the distinct 8-word sequences of the one with fewer;
     sequences found in more than 20 documents are boilerplate and do not count. A merged group has the name of its first
-    document's group. Cost: one sort of all 8-gram hashes.
+    document's group. Cost: one sort of all 8-gram hashes, and at most 190 pairs of documents per sequence, counted in
+    bounded pieces.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -115,28 +118,57 @@ def merge_overlapping(texts: Sequence[str], groups: Sequence[str], share: float 
     grams, owners = grams[distinct], owners[distinct]
     starts = np.flatnonzero(np.r_[True, grams[1:] != grams[:-1]]) if len(grams) else np.zeros(0, np.int64)
     lengths = np.diff(np.r_[starts, len(grams)])
-    pairs = []
-    for length in range(2, _COMMON_GRAM + 1):
-        block = starts[lengths == length]
-        if len(block):
-            members = owners[block[:, None] + np.arange(length)]
-            # Each document is compared with the first that holds the gram: enough to connect a cluster.
-            pairs.append(np.stack([np.repeat(members[:, 0], length - 1), members[:, 1:].ravel()], axis=1))
     known, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
-    links = _linked_groups(pairs, np.bincount(owners, minlength=len(texts)), codes, share)
+    pairs, shared = _counted(_pairs_of(owners, starts, lengths, codes))
+    one, other = np.divmod(pairs, max(len(texts), 1))
+    sizes = np.bincount(owners, minlength=len(texts))
+    near = shared / np.maximum(np.minimum(sizes[one], sizes[other]), 1) >= share
+    links = codes[np.stack([one[near], other[near]], axis=1)]
     _, component = connected_components(coo_array((np.ones(len(links)), links.T), shape=(len(known), len(known))))
     first = {int(label): groups[i] for i, label in reversed(list(enumerate(component[codes])))}
     return [first[int(label)] for label in component[codes]]
 
 
-def _linked_groups(
-    pairs: list[NDArray[np.int64]], grams: NDArray[np.int64], codes: NDArray[np.int64], share: float
-) -> NDArray[np.int64]:
-    if not pairs:
-        return np.zeros((0, 2), np.int64)
-    documents, count = np.unique(np.concatenate(pairs), axis=0, return_counts=True)
-    shorter = np.minimum(grams[documents[:, 0]], grams[documents[:, 1]])
-    return codes[documents[count >= share * np.maximum(shorter, 1)]]
+def _pairs_of(
+    owners: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64], codes: NDArray[np.int64]
+) -> Iterator[NDArray[np.int64]]:
+    """Yield every two documents of different groups that hold a sequence, once per sequence, as one number each.
+
+    All pairs count, not only those with the first document of a sequence: three documents of which two share much and
+    the third a little of the same would otherwise hide the two from each other.
+    """
+    for length in range(2, _COMMON_GRAM + 1):
+        block = starts[lengths == length]
+        first, second = np.triu_indices(length, 1)
+        step = max(_PAIRS_AT_ONCE // len(first), 1)
+        for at in range(0, len(block), step):
+            members = owners[block[at : at + step, None] + np.arange(length)]
+            one, other = members[:, first].ravel(), members[:, second].ravel()
+            apart = codes[one] != codes[other]
+            yield one[apart] * len(codes) + other[apart]
+
+
+def _counted(pieces: Iterable[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct numbers of all pieces, sorted, and how often each occurs.
+
+    Memory: about four times the distinct numbers and a piece.
+    """
+    values, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    held: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    waiting = 0
+    for piece in chain(pieces, [None]):
+        if piece is not None:
+            held.append(np.unique(piece, return_counts=True))
+            waiting += len(held[-1][0])
+        # Put together when as much waits as is there: every number is then sorted a few times, not once per piece.
+        if piece is None or waiting > max(len(values), _PAIRS_AT_ONCE):
+            every = np.concatenate([values, *(one for one, _ in held)])
+            many = np.concatenate([counts, *(one for _, one in held)])
+            values, place = np.unique(every, return_inverse=True)
+            counts = np.zeros(len(values), np.int64)
+            np.add.at(counts, place, many)
+            held, waiting = [], 0
+    return values, counts
 
 
 def check_enough(groups: int, wanted: Mapping[Part, float]) -> None:

@@ -236,6 +236,14 @@ def _packed(detector: Detector) -> bytes:
     return out.getvalue()
 
 
+_DEFAULT = Path(__file__).parent / "default"
+
+
+def card_path(path: Path | None) -> Path:
+    """Return where the card of a detector is, given its folder; None: of the one that comes with Headwater."""
+    return (path or _DEFAULT) / "card.json"
+
+
 def load_detector(path: Path) -> Detector:
     """Return a detector from the folder it was saved to.
 
@@ -309,7 +317,7 @@ def _unpacked(card: Card, arrays: dict[str, NDArray[np.generic]]) -> Detector:
 
 @lru_cache(maxsize=1)
 def _shipped() -> Detector:
-    return load_detector(Path(__file__).parent / "default")
+    return load_detector(_DEFAULT)
 
 
 def default_detector(thorough: bool = False) -> Detector:
