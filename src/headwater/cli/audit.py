@@ -47,7 +47,10 @@ def audit(
     ] = None,
     seed: Seed = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write one row per document with verdict and origin (.parquet).")
+        Path | None,
+        typer.Option(
+            help="Where to write the documents with their origin and what it rests on (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."
+        ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Where to copy the report to (.html).")] = None,
     run_id: RunId = None,
