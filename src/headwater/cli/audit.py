@@ -48,9 +48,7 @@ def audit(
     seed: Seed = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Where to write the documents with their origin and what it rests on (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."
-        ),
+        typer.Option(help="Where to write the documents with their origin (.jsonl, .jsonl.gz, .jsonl.zst, .parquet)."),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Where to copy the report to (.html).")] = None,
     run_id: RunId = None,
