@@ -168,6 +168,12 @@ class AuditSettings(_Section):
     )
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = Field(default=0.95, description="confidence of the intervals")
 
+    @model_validator(mode="after")
+    def _has_one_reference(self) -> "AuditSettings":
+        if self.reserve and self.human:
+            raise ValueError("human and reserve are both set; known human text comes from one of them")
+        return self
+
 
 class Settings(_Section):
     """All settings of a project."""

@@ -175,6 +175,26 @@ def test_what_cannot_be_done_is_said(corpora, tmp_path, cli, options, says):
     assert not out
 
 
+def test_references_the_detector_learnt_are_not_learnt_twice(corpora, tmp_path, cli):
+    """The shipped detector learnt these texts; their held-out scores are used, and nothing looks perfectly separable."""
+    code, out, err = cli(
+        "audit", corpora.corpus, "--human", corpora.human, "--ai", corpora.machine, "--json", "-q", "-C", tmp_path
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["detector"]["auroc_reserve"] < 0.999
+    assert any("learnt from" in remark for remark in found["references"]["remarks"])
+
+
+def test_what_dates_show_to_be_human_is_counted_and_not_estimated(corpora, tmp_path, cli):
+    rows = [json.loads(line) | {"created": "2016-05-01"} for line in corpora.corpus.read_text("utf-8").splitlines()]
+    path = write(tmp_path / "dated.jsonl", rows)
+    code, out, err = cli("audit", path, "--human", corpora.human, "--json", "-q", "-C", tmp_path)
+    assert code == 0, err
+    assert json.loads(out)["corpus"]["share"] is None
+    assert json.loads(out)["corpus"]["low"] in (None, 0.0)
+
+
 def test_a_stated_limit_is_a_finding(corpora, tmp_path, cli):
     human_only = ("audit", corpora.corpus, "--human", corpora.human, "-q", "-C", tmp_path)
     assert cli(*human_only, "--check", "0.99")[0] == 0

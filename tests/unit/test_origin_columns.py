@@ -36,6 +36,13 @@ def test_a_users_own_month_comes_before_the_date():
     assert column_values(batch, "month") == ["May"] * 3
 
 
+@pytest.mark.parametrize("name", ["group", "recipe", "origin"])
+def test_a_files_own_column_comes_before_what_reading_filled_in(name):
+    batch = _batch(**{name: ["x", "y", "z"]}, meta=[f'{{"{name}": "own"}}'] * 3)
+    assert column_values(batch, name) == ["own"] * 3
+    assert column_values(_batch(**{name: ["x", "y", "z"]}), name) == ["x", "y", "z"]
+
+
 def test_a_column_that_is_nowhere_is_refused_with_the_nearest_name():
     batch = _batch(source=["a", "b", "c"], meta=['{"domain": "law"}'] * 3)
     with pytest.raises(InputError, match=r"'domian'.*Columns there: domain, .*Did you mean 'domain'"):

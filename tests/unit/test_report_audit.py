@@ -218,11 +218,15 @@ def test_no_point_without_an_interval(broken):
 
 def test_verdicts_say_what_is_known_and_what_is_not():
     assert audit_verdict(PLAIN) == (
-        "Of 12,400 documents, between 8% and 11% are machine-made (best estimate 9.4%; grade A). "
+        "Of 400 documents that can be judged (of 12,400 documents), between 8% and 11% are machine-made (best estimate 9.4%; grade A). "
         "350 are shown to be machine-made or mixed by marks or records alone."
     )
-    assert audit_verdict(BOUNDED).startswith(
-        "Of 12,400 documents, at least 6% are machine-made and at most 22% (grade B"
+    assert "at least 6% are machine-made; at most 22% if it is like the machine text the detector knows (grade B" in (
+        audit_verdict(BOUNDED)
+    )
+    everything = replace(PLAIN.corpus.estimate, documents=12_400)
+    assert audit_verdict(replace(PLAIN, corpus=replace(PLAIN.corpus, estimate=everything))).startswith(
+        "Of 12,400 documents, between"
     )
     assert audit_verdict(UNKNOWN).startswith(
         "How much of 12,400 documents is machine-made cannot be known: there are no human references."
@@ -231,7 +235,7 @@ def test_verdicts_say_what_is_known_and_what_is_not():
     assert "The share is highest in news · 2023-12, 22.8%" in audit_verdict(RESULT)
     assert "for 1 of 72 groups it cannot be known" in audit_verdict(RESULT)
     zero = replace(PLAIN, corpus=replace(PLAIN.corpus, estimate=share("B", 0.02, 0.03)))
-    assert "at most 15% are machine-made, and possibly none" in audit_verdict(zero)
+    assert "possibly none are machine-made, and at most 15% if" in audit_verdict(zero)
     assert audit_verdict(replace(PLAIN, corpus=replace(PLAIN.corpus, documents=0))) == "There was no document to audit."
 
 

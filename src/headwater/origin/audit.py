@@ -111,6 +111,7 @@ class _Group:
     judged: int = 0
     judged_short: int = 0
     known_machine: int = 0
+    known_human: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     origins: Counter[str] = field(default_factory=Counter)
     sample: _Sample = field(default_factory=_Sample)
@@ -150,6 +151,8 @@ def audit(
         )
     if settings.reserve:
         human = known_of(reserve_documents(folder.store), "unit")
+        if not len(human):
+            raise InputError("the project's reserve holds no training documents. Add some: headwater reserve add")
     judge = judge_of(
         human,
         machine,
@@ -381,6 +384,7 @@ def _gather(decided: _Decided, examined: pa.Table, rows: pa.Table, certain: NDAr
     sampled["place"] = [int(content_id(key)[:16], 16) for key in examined["id"].to_pylist()]
     answers = np.array(rows["verdict"].to_pylist(), dtype=np.str_)
     origins = np.array(rows["origin"].to_pylist(), dtype=np.str_)
+    people = origins == Origin.HUMAN.value  # the detector never says so: something stronger does
     everything = np.ones(len(keys), np.bool_)
     named = [(decided.groups.setdefault(key, _Group()), codes == number) for key, number in names.items()]
     for one, chosen in [(decided.whole, everything), *named]:
@@ -390,7 +394,8 @@ def _gather(decided: _Decided, examined: pa.Table, rows: pa.Table, certain: NDAr
         one.verdicts.update(answers[chosen].tolist())
         one.origins.update(origins[chosen].tolist())
         one.known_machine += int((chosen & certain).sum())
-        judged = chosen & ~certain & ~np.isnan(sampled["score"])
+        one.known_human += int((chosen & people).sum())
+        judged = chosen & ~certain & ~people & ~np.isnan(sampled["score"])
         one.judged += int(judged.sum())
         one.judged_short += int((judged & (sampled["words"] < SHORT_WORDS)).sum())
         one.sample.add(sampled[judged])
@@ -409,7 +414,7 @@ class _Estimator:
         """Return the estimate for a group; a sample of the scores stands for all of them."""
         rows = one.sample.rows()
         human, machine = (side and side.at_least(SHORT_WORDS) for side in (self.judge.human, self.judge.machine))
-        if not len(rows) and not one.known_machine:
+        if not len(rows) and not one.known_machine and not one.known_human:
             grade = Grade.C if human is None else Grade.B if machine is None else Grade.A
             reason = "none of its documents is English prose, which is all the detector can judge"
             return ShareEstimate(grade, None, None, None, reason, "", 0)
@@ -429,6 +434,7 @@ class _Estimator:
             machine_groups=machine.groups if machine is not None and grouped else None,
             short=round(one.judged_short * part),
             known_machine=round(one.known_machine * part),
+            known_human=round(one.known_human * part),
             confidence=self.settings.confidence,
         )
 
@@ -512,7 +518,7 @@ def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
             f"With {len(judge.human)} human references no p-value is below {1 / (len(judge.human) + 1):.3f}, which may "
             "be too coarse for any verdict over the whole corpus. Add known human texts."
         )
-    not_judged = whole.documents - whole.judged - whole.known_machine
+    not_judged = whole.documents - whole.judged - whole.known_machine - whole.known_human
     if not_judged > 0:
         found.append(
             f"{not_judged:,} of {whole.documents:,} documents are no English prose. The detector says nothing about "

@@ -14,6 +14,8 @@ NO_VALUE = "(none)"
 """Group of the documents that have no value in a column."""
 
 # Columns that hold the document itself name no group.
+# Reading fills these columns in where the user named none; a file's own column of that name is then in meta.
+_FILLED = frozenset({"group", "recipe", "origin"})
 _NO_GROUPS = frozenset({"text", "evidence", "parents", "meta"})
 
 
@@ -22,6 +24,10 @@ def column_values(documents: pa.RecordBatch, name: str) -> list[str | None]:
 
     ``month`` and ``year`` are taken from ``created`` unless the documents have columns of these names.
     """
+    if name in _FILLED:
+        own = meta_value(documents, name)
+        if any(value is not None for value in own):
+            return own
     if name in documents.schema.names and name not in _NO_GROUPS:
         return [None if value is None else str(value) for value in documents[name].to_pylist()]
     values = meta_value(documents, name)

@@ -20,6 +20,7 @@ from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets
 
 LEAST_FITTED = 25
 """Known human and known machine texts from which on the detector is fitted to them."""
+_MOST_LEARNT = 0.1  # share of the references a detector may know already before fitting to them flatters it
 _SHOWN = 3
 
 
@@ -91,7 +92,15 @@ def judge_of(
     remarks = []
     if shared:
         remarks.append(f"{shared:,} texts are among the human and the machine references; they were left out of both.")
-    if min(len(human), len(machine)) >= LEAST_FITTED:
+    seen = _seen(base)
+    learnt = sum(int(content_id(text)) in seen for text in (*human.texts, *machine.texts))
+    if learnt:
+        remarks.append(
+            f"{learnt:,} of the references are texts the detector learnt from; their held-out scores stand for them. "
+            "It is not fitted to references again of which it knows more than a tenth."
+        )
+    fresh = learnt <= _MOST_LEARNT * (len(human) + len(machine))
+    if min(len(human), len(machine)) >= LEAST_FITTED and fresh:
         tell("fitting the detector to the references")
         fitted = fit_detector(
             human.texts,
@@ -107,15 +116,20 @@ def judge_of(
         known = dict(zip(map(int, map(content_id, (*human.texts, *machine.texts))), scores.tolist(), strict=True))
     else:
         one = base
-        known = _seen(one)
-        if len(machine):
+        known = seen
+        if len(machine) and fresh:
             remarks.append(
                 f"{len(human):,} human and {len(machine):,} machine references are too few to fit the detector to; "
                 f"{LEAST_FITTED} of each are needed."
             )
     tell("scoring the references")
-    human_side = _side(one, human, known) or _own(one, machine=False)
-    machine_side = _side(one, machine, known) or _own(one, machine=True)
+    human_side, machine_side = _side(one, human, known), _side(one, machine, known)
+    if human_side is None and machine_side is None and one.references.own.any():
+        human_side, machine_side = (_learnt(one, machine=kind, own=True) for kind in (False, True))
+        remarks.append(
+            "The references are the texts the detector was fitted to. What is said of the corpus holds as far as it is "
+            "of their kind, which nothing here can show; give references of the corpus' own kind with --human and --ai."
+        )
     left_out = len(human) - len(human_side) if human_side is not None and len(human) else 0
     if left_out:
         remarks.append(f"{left_out:,} of the human references are no English prose; nothing is compared with them.")
@@ -146,11 +160,6 @@ def _side(detector: Detector, texts: Known, known: Mapping[int, float]) -> Side 
     words, scores, _ = scored(detector, texts.texts, known)
     kept = ~np.isnan(scores)
     return Side(scores[kept], words[kept], np.array(texts.groups, dtype=np.str_)[kept])
-
-
-def _own(detector: Detector, *, machine: bool) -> Side | None:
-    """Return the user's texts that a fitted detector brings along; None where it brings none."""
-    return _learnt(detector, machine=machine, own=True) if detector.references.own.any() else None
 
 
 def _learnt(detector: Detector, *, machine: bool, own: bool = False) -> Side:

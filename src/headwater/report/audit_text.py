@@ -80,7 +80,7 @@ def audit_verdict(result: AuditResult) -> str:
     sentences = [
         f"How much of {documents} is machine-made cannot be known: {reason(result.corpus.estimate)}."
         if found is None
-        else _share(documents, found)
+        else _share(_judged(result.corpus), found)
     ]
     if many := result.corpus.known_machine:
         shown = "is shown" if many == 1 else "are shown"
@@ -106,15 +106,27 @@ def precision_equation(found: Costs) -> str:
     )
 
 
+def _judged(corpus: GroupAudit) -> str:
+    """Return the documents a share is the share of: short ones and other languages take no part in it."""
+    judged = corpus.estimate.documents
+    all_of_them = plural(corpus.documents, "document")
+    return (
+        all_of_them
+        if judged == corpus.documents
+        else f"{count(judged)} documents that can be judged (of {all_of_them})"
+    )
+
+
 def _share(documents: str, found: Claim) -> str:
     digits = 1 if found.high - found.low < _NARROW or 0 < found.low < 0.01 else 0
     low, high = percent(found.low, digits), percent(found.high, digits)
     if found.share is not None:
         best = percent(found.share, 1)
         return f"Of {documents}, between {low} and {high} are machine-made (best estimate {best}; grade A)."
+    most = f"at most {high} if it is like the machine text the detector knows (grade B: no point can be told)."
     if found.low <= 0:
-        return f"Of {documents}, at most {high} are machine-made, and possibly none (grade B: no point can be told)."
-    return f"Of {documents}, at least {low} are machine-made and at most {high} (grade B: no point can be told)."
+        return f"Of {documents}, possibly none are machine-made, and {most}"
+    return f"Of {documents}, at least {low} are machine-made; {most}"
 
 
 def _groups(result: AuditResult) -> str:
