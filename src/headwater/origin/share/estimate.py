@@ -242,7 +242,7 @@ def ks_distance(one: ArrayLike, other: ArrayLike) -> float:
 
 def _no_references(human: int) -> str:
     have = "no known human text" if not human else f"only {human} known human texts"
-    return f"{have} of this kind to compare with; {LEAST_HUMAN} of at least 50 words are needed for any number"
+    return f"{have} of this kind to compare with; {LEAST_HUMAN} of at least 50 words each are needed for any number"
 
 
 def _refusal(grade: Grade, documents: int, reason: str, bound: float | None = None) -> ShareEstimate:
