@@ -193,7 +193,7 @@ def development(detector: Detector) -> DevelopmentScores:
     if (~detector.references.own).sum() != len(domain):
         detector = default_detector()
     references = detector.unfamiliar
-    chosen = ~references.own & np.isfinite(references.scores)
+    chosen = ~references.own & np.isfinite(references.scores) & (references.words >= SHORT_WORDS)
     kept = chosen[~references.own]
     return DevelopmentScores(references.scores[chosen], references.is_machine[chosen], domain[kept], generator[kept])
 
