@@ -267,10 +267,9 @@ def _examined(
     parts: list[Path] = []
     counts = Counts()
     first: pa.RecordBatch | None = None
-    (folder.path / "rejects.jsonl").unlink(
-        missing_ok=True
-    )  # a resumed audit reads from the beginning and notes them again
-    with RejectLog(folder.path / "rejects.jsonl") as log:
+    rejects = folder.path / "rejects.jsonl"
+    rejects.unlink(missing_ok=True)  # a resumed audit reads from the beginning and notes them again
+    with RejectLog(rejects) as log:
         stream = read_documents(settings.paths, columns, log)
         for batches in _parts(stream):
             first = batches[0] if first is None else first

@@ -117,7 +117,7 @@ class Examiner:
         permissions: dict[int, list[Permission]] = {}
         for row, one in read_permissions(documents):
             permissions.setdefault(row, []).append(one)
-        self._count(counts, documents, scores, keys, permissions)
+        self._count(counts, ids, texts, scores, keys, permissions)
         examined = [
             ids,
             [_unit(group or key) for group, key in zip(groups, ids, strict=True)],
@@ -142,12 +142,12 @@ class Examiner:
     def _count(
         self,
         counts: Counts,
-        documents: pa.RecordBatch,
+        ids: Sequence[str],
+        texts: Sequence[str],
         scores: NDArray[np.float64],
         keys: Sequence[Sequence[str | None]],
         permissions: Mapping[int, Sequence[Permission]],
     ) -> None:
-        texts = documents["text"].to_pylist()
         counts.documents += len(texts)
         for name, values in zip(self.by, keys, strict=True):
             if any(value is not None for value in values):
@@ -160,7 +160,6 @@ class Examiner:
         for signals in permissions.values():
             counts.permissions.update({f"{one.signal}: {_said(one)}" for one in signals})
         best = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")[:MOST_EXAMPLES].tolist()
-        ids = documents["id"].to_pylist()
         counts.examples += [
             (
                 float(scores[row]),

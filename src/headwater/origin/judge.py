@@ -123,7 +123,9 @@ def judge_of(
                 f"{LEAST_FITTED} of each are needed."
             )
     tell("scoring the references")
-    human_side, machine_side = _side(one, human, known), _side(one, machine, known)
+    human_scores = scored(one, human.texts, known)[:2] if len(human) else None
+    machine_scores = scored(one, machine.texts, known)[:2] if len(machine) else None
+    human_side, machine_side = _side(human, human_scores), _side(machine, machine_scores)
     if human_side is None and machine_side is None and one.references.own.any():
         human_side, machine_side = (_learnt(one, machine=kind, own=True) for kind in (False, True))
         remarks.append(
@@ -138,7 +140,7 @@ def judge_of(
         machine=len(machine_side) if machine_side else 0,
         auroc=_auroc(one, human_side, machine_side),
         shift=_shift(base, human_side),
-        remarks=(*remarks, *_suspicious(human, one, known, machine_side)),
+        remarks=(*remarks, *_suspicious(human, human_scores, one, machine_side)),
     )
     return Judge(one, human_side, machine_side, known, facts)
 
@@ -154,10 +156,14 @@ def _seen(detector: Detector) -> dict[int, float]:
     return dict(zip(content[scored].tolist(), learnt.scores[scored].tolist(), strict=True))
 
 
-def _side(detector: Detector, texts: Known, known: Mapping[int, float]) -> Side | None:
-    if not len(texts):
+_Scored = tuple[NDArray[np.int64], NDArray[np.float64]]
+"""Words and scores of texts."""
+
+
+def _side(texts: Known, found: _Scored | None) -> Side | None:
+    if found is None:
         return None
-    words, scores, _ = scored(detector, texts.texts, known)
+    words, scores = found
     kept = ~np.isnan(scores)
     return Side(scores[kept], words[kept], np.array(texts.groups, dtype=np.str_)[kept])
 
@@ -212,11 +218,11 @@ def _shift(base: Detector, human: Side | None) -> float | None:
     return ks_distance(human.scores, development(base).human_scores)
 
 
-def _suspicious(human: Known, detector: Detector, known: Mapping[int, float], machine: Side | None) -> list[str]:
+def _suspicious(human: Known, found: _Scored | None, detector: Detector, machine: Side | None) -> list[str]:
     """Say which human references score as machine texts do: a reserve may be contaminated."""
-    if not len(human):
+    if found is None:
         return []
-    _, scores, _ = scored(detector, human.texts, known)
+    scores = found[1]
     others = machine.scores if machine is not None and len(machine) else development(detector).machine_scores
     limit = float(np.median(others))
     odd = np.flatnonzero(scores > limit)
