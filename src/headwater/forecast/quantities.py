@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -204,9 +205,7 @@ def lognormal(low: float, high: float, z: NDArray[np.float64], *, half_width: fl
     return np.asarray(10 ** log10_lognormal(low, high, z, half_width=half_width))
 
 
-def log10_lognormal(
-    low: float, high: float, z: NDArray[np.float64], *, half_width: float = Z90
-) -> NDArray[np.float64]:
+def log10_lognormal(low: float, high: float, z: NDArray[np.float64], *, half_width: float = Z90) -> NDArray[np.float64]:
     """Return log10 of :func:`lognormal`."""
     a, b = math.log10(low), math.log10(high)
     return (a + b) / 2 + (b - a) / (2 * half_width) * z
@@ -243,6 +242,6 @@ def schedule(points: Mapping[object, object] | Sequence[Sequence[object]]) -> Sc
             years.append(float(str(year)))
         except ValueError:
             raise ValueError(f"{year!r} is no year; write 2027 or 2027.5") from None
-    if any(a >= b for a, b in zip(years, years[1:], strict=False)):
+    if any(a >= b for a, b in pairwise(years)):
         raise ValueError(f"the years of a table must ascend, got {', '.join(f'{year:g}' for year in years)}")
     return Schedule(tuple(years), tuple(parse(value) for _, value in pairs))

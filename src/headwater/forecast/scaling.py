@@ -87,7 +87,9 @@ def optimal_parameters(tokens: ArrayLike, law: ScalingLaw = MUENNIGHOFF) -> NDAr
     return (d * law.g) ** (law.beta / law.alpha) * law.g
 
 
-def effective_parameters(parameters: ArrayLike, unique: ArrayLike, law: ScalingLaw = MUENNIGHOFF) -> NDArray[np.float64]:
+def effective_parameters(
+    parameters: ArrayLike, unique: ArrayLike, law: ScalingLaw = MUENNIGHOFF
+) -> NDArray[np.float64]:
     """Return the parameters worth having on ``unique`` tokens (N' of the paper)."""
     n, u = np.asarray(parameters, float), np.asarray(unique, float)
     base = np.minimum(n, optimal_parameters(u, law))
