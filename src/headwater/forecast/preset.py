@@ -377,12 +377,16 @@ def _all_series(run: _Run, kinds: Sequence[_Kind], start: float) -> tuple[Series
 def _scenarios(run: _Run, options: Sequence[tuple[str, str, Curve, Demand]], start: float) -> tuple[Scenario, ...]:
     """Return the dates of scenarios by first passage, whatever the rule of the series."""
     years = _yearly(start, run.horizon)
-    found = []
-    for number, (name, note, stock, demand) in enumerate(options):
-        run.tell(number, len(options), "scenarios")
-        reached = partial(first_passage, stock, demand)
-        found.append(Scenario(name, note, full_use(*_refined(reached, years, reached(years)))))
-    return tuple(found)
+    reached = np.empty((len(options), len(years)))
+    for place, year in enumerate(years.tolist()):
+        run.tell(place, len(years), "scenarios")
+        there = {id(stock): stock(year) for stock in {id(stock): stock for _, _, stock, _ in options}.values()}
+        for number, (_, _, stock, demand) in enumerate(options):
+            reached[number, place] = np.mean(demand(year) >= there[id(stock)])
+    return tuple(
+        Scenario(name, note, full_use(*_refined(partial(first_passage, stock, demand), years, reached[number])))
+        for number, (name, note, stock, demand) in enumerate(options)
+    )
 
 
 def _passage(
@@ -412,7 +416,8 @@ def _refined(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return dates and probabilities on a grid that is finer where the probability rises.
 
-    A year in which it rises by more than a tenth is cut into ten parts, by more than a hundredth into four.
+    A year in which it rises by more than a twentieth is cut into quarters, by more than a hundredth into halves: a date
+    read off a straight line is then right to about 0.01 years.
 
     Args:
         probability: of full use by each of some dates.
@@ -420,7 +425,7 @@ def _refined(
         coarse: the probabilities there.
     """
     rises = np.diff(np.maximum.accumulate(coarse))
-    parts = np.where(rises > 0.1, 10, np.where(rises > 0.01, 4, 1))
+    parts = np.where(rises > 0.05, 4, np.where(rises > 0.01, 2, 1))
     inner = [
         np.linspace(first, last, count + 1)[1:-1]
         for first, last, count in zip(years[:-1], years[1:], parts, strict=True)
