@@ -23,11 +23,13 @@ Column = Annotated[str | None, _EmptyIsNone]
 Arm = Literal["human-only", "ungated", "filtered", "gated", "gated-stream"]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Settings that belong together: frozen, and closed to unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class HumanSettings(_Section):
+class HumanSettings(Section):
     """Where the human documents are and what their columns are called."""
 
     paths: tuple[str, ...] = Field(
@@ -50,7 +52,7 @@ class HumanSettings(_Section):
         return self
 
 
-class StreamSettings(_Section):
+class StreamSettings(Section):
     """Where the machine documents are and what their columns are called."""
 
     paths: tuple[str, ...] = Field(
@@ -63,7 +65,7 @@ class StreamSettings(_Section):
     parents: Column = Field(default=None, description="column with the ids of the documents it was made from")
 
 
-class SplitSettings(_Section):
+class SplitSettings(Section):
     """Shares of the human documents, by tokens. Groups stay whole."""
 
     train: PositiveShare = Field(default=0.15, description="training text of generation 0, the human base")
@@ -80,7 +82,7 @@ class SplitSettings(_Section):
         return self
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The proxy: an interpolated Kneser-Ney n-gram model."""
 
     order: Annotated[int, Field(ge=1, le=5)] = Field(default=3, description="length of the n-grams")
@@ -91,7 +93,7 @@ class ModelSettings(_Section):
     max_vocabulary: Annotated[int, Field(ge=100)] = Field(default=200_000, description="largest number of words")
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """The decision about machine documents."""
 
     delta: Annotated[float, Field(gt=0, lt=0.5)] = Field(
@@ -113,7 +115,7 @@ class GateSettings(_Section):
     least_words: Annotated[int, Field(ge=1)] = Field(default=10, description="words a machine document needs")
 
 
-class LoopSettings(_Section):
+class LoopSettings(Section):
     """The closed loop."""
 
     generations: Annotated[int, Field(ge=1, le=1000)] = Field(default=6, description="how often the model is retrained")
@@ -137,7 +139,7 @@ class LoopSettings(_Section):
         return self
 
 
-class AuditSettings(_Section):
+class AuditSettings(Section):
     """The audit: whose text is this, and how much of it is machine-made."""
 
     paths: tuple[str, ...] = Field(default=(), description="files, folders or globs to audit")
@@ -175,7 +177,7 @@ class AuditSettings(_Section):
         return self
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of a project."""
 
     seed: Annotated[int, Field(ge=0)] = Field(default=0, description="every random choice follows from it")
@@ -222,9 +224,9 @@ def load_settings(
     unknown = _unknown_variables(around)
     origins = {**{key: f"environment {_variable(key)}" for key in named}, **dict.fromkeys(asked, "command line")}
     try:
-        settings = Settings.model_validate(_merge(values, {**named, **asked}))
+        settings = Settings.model_validate(merged(values, {**named, **asked}))
     except ValidationError as error:
-        raise ConfigError([*_faults(error, text, origins), *unknown], where) from None
+        raise ConfigError([*faults_of(error, Settings, text, origins), *unknown], where) from None
     if unknown:
         raise ConfigError(unknown, where)
     return settings
@@ -267,28 +269,36 @@ def _known_keys() -> list[str]:
     return keys
 
 
-def _merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with values by dotted key put over those of a file."""
+    result = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
     for key, value in changes.items():
         *sections, name = key.split(".")
-        place: Any = merged
+        place: Any = result
         for section in sections:
-            place = place.setdefault(section, {})
+            place = place.setdefault(section, {}) if isinstance(place, dict) else place
         if isinstance(place, dict):  # else the file holds a value where a section belongs, which is a fault of its own
             place[name] = value
-    return merged
+    return result
 
 
-def _faults(error: ValidationError, text: str, origins: Mapping[str, str]) -> list[str]:
+def faults_of(
+    error: ValidationError, root: type[BaseModel], text: str, origins: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return one sentence per fault: the key, where it was given, what is allowed, and the nearest known name.
+
+    Args:
+        error: what validation found.
+        root: model of the whole file.
+        text: the file, to name lines.
+        origins: who set a dotted key, where it was not the file.
+    """
     faults = []
     for fault in error.errors():
         path = [str(part) for part in fault["loc"]]
-        origin = origins.get(".".join(path[:2]))
-        line = _line_of(".".join(path), text)
-        where = f" ({origin})" if origin else f" (line {line})" if line else ""
-        place = f"{'.'.join(path) or 'settings'}{where}"
+        place = place_of(".".join(path), text, origins)
         if fault["type"] == "extra_forbidden":
-            siblings = _siblings(path)
+            siblings = _siblings(path, root)
             message = f"{place}: unknown key. Known: {', '.join(siblings)}.{did_you_mean(path[-1], siblings)}"
         else:
             given = f" (given: {fault['input']!r})" if not isinstance(fault["input"], dict | BaseModel) else ""
@@ -297,10 +307,18 @@ def _faults(error: ValidationError, text: str, origins: Mapping[str, str]) -> li
     return faults
 
 
-def _siblings(path: list[str]) -> list[str]:
+def place_of(key: str, text: str, origins: Mapping[str, str] | None = None) -> str:
+    """Return a dotted key with who set it, or the line it stands on."""
+    origin = (origins or {}).get(".".join(key.split(".")[:2]))
+    line = _line_of(key, text)
+    where = f" ({origin})" if origin else f" (line {line})" if line else ""
+    return f"{key or 'settings'}{where}"
+
+
+def _siblings(path: list[str], root: type[BaseModel]) -> list[str]:
     if len(path) == 1:
-        return list(Settings.model_fields)
-    section = Settings.model_fields[path[0]].annotation
+        return list(root.model_fields)
+    section = root.model_fields[path[0]].annotation
     return list(section.model_fields) if isinstance(section, type) and issubclass(section, BaseModel) else []
 
 
