@@ -170,8 +170,8 @@ def worth_from_runs(
     if human_gain <= 2 * human_gain_error:
         return WorthEstimate(
             None,
-            f"{added_human_tokens:,.0f} more human tokens lowered the loss by {human_gain:.3g} +- {human_gain_error:.2g}"
-            ": too little to say what a token is worth",
+            f"{added_human_tokens:,.0f} more human tokens lowered the loss by {human_gain:.3g} "
+            f"(error {human_gain_error:.2g}): too little to say what a token is worth",
         )
     if gain > human_gain:
         return WorthEstimate(
