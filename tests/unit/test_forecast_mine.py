@@ -14,6 +14,9 @@ from headwater.forecast import Measured, Measurement, TeamSettings, forecast_tea
 from headwater.forecast.quantities import parse
 from headwater.forecast.result import TeamForecast
 from headwater.forecast.sensitivity import rank_correlation
+from headwater.forecast.simulation import draw, gate_dates, simulate, spread
+from headwater.forecast.supply import Passing
+from headwater.forecast.team import inputs_of
 
 START = 2030.0
 # Everything certain: 10B tokens seen once, no intake, nothing synthetic; the need doubles from 5B.
@@ -97,6 +100,32 @@ def test_with_intake_it_is_what_a_calculation_by_hand_gives() -> None:
     assert forecast.clean_intake.p50[0] == pytest.approx(first_month)
 
 
+def test_intake_whose_machine_share_rises_with_time() -> None:
+    rising = {"share": {"2030": 0, "2035": 1}}
+    forecast = forecast_team(_settings(machine=rising, intake={"tokens_per_month": 2e9}, need={"growth": 1.5}))
+    for year, found in zip(forecast.stock.years, forecast.stock.p50, strict=True):
+        t = year - START
+        # the integral of 1 - t/5, which the middle of each month gives exactly
+        assert found == pytest.approx(10e9 + 24e9 * 0.2 * 0.95 * (t - t**2 / 10), rel=1e-9)
+    curve = {"share": None, "limit": 0.5, "rate": 2, "midpoint": 2031}
+    forecast = forecast_team(_settings(machine=curve, intake={"tokens_per_month": 2e9}))
+    for year, found in zip(forecast.stock.years, forecast.stock.p50, strict=True):
+        machine = 0.25 * (math.log1p(math.exp(2 * (year - 2031))) - math.log1p(math.exp(2 * (START - 2031))))
+        assert found == pytest.approx(10e9 + 24e9 * 0.2 * 0.95 * (year - START - machine), rel=1e-5)
+
+
+def test_few_paths_followed_by_themselves_keep_their_dates() -> None:
+    settings = _settings(stock={"tokens": "10B..40B"}, intake={"tokens_per_month": "1B..9B"}, need={"growth": "1.5..4"})
+    inputs = inputs_of(settings)
+    u = draw(inputs, 0, 2000)
+    passing = Passing(2000)
+    for month in simulate(inputs, u, START, settings.months, settings.law):
+        passing.at(month.year, spread(month.need, 2000), spread(month.supply["gate"], 2000))
+    found = gate_dates(inputs, u, 2000, START, settings.months, settings.law)
+    assert (found == passing.dates).all()
+    assert 0 < np.isinf(found).sum() < 2000 / 8  # so that the few were
+
+
 def test_the_waterfall_ends_where_the_need_is_met() -> None:
     forecast = forecast_team(
         _settings(intake={"tokens_per_month": 2e9}, training={"epochs": 2}, synthetic={"share": 0.2})
@@ -119,7 +148,7 @@ def test_a_need_that_never_meets_the_stock_lies_beyond_the_horizon() -> None:
         assert plan.use.date.beyond_horizon == 1.0
         assert plan.use.date.p5 is plan.use.date.p50 is plan.use.date.p95 is plan.runway_years.p50 is None
         assert set(plan.use.probability) == {0.0}
-    assert any("With probability 100.0%" in one and "beyond the horizon" in one for one in forecast.warnings)
+    assert any("With probability 100.00%" in one and "beyond the horizon" in one for one in forecast.warnings)
     assert "both medians lie beyond the horizon" in forecast.what_if[1].note
 
 
@@ -219,7 +248,8 @@ def test_the_tornado_is_ordered_by_what_moves_the_median() -> None:
             stock={"tokens": "10B..40B", "permission": "0.85..0.95"},
             need={"growth": "1.9..2.1"},
             gate={"recall": "uniform(0.5, 1)"},
-        )
+        ),
+        swing_draws=20_000,
     )
     assert [swing.key for swing in forecast.tornado] == [
         "stock.tokens",

@@ -355,7 +355,7 @@ def _warnings(inputs: Mapping[str, Given], base: FullUse, settings: TeamSettings
     found = []
     if base.beyond_horizon > 0:
         found.append(
-            f"With probability {base.beyond_horizon:.1%} the need does not meet the supply (with the gate) before "
+            f"With probability {base.beyond_horizon:.2%} the need does not meet the supply (with the gate) before "
             f"{settings.horizon:.0f}: beyond the horizon."
         )
     if base.p5 == settings.start:

@@ -13,8 +13,8 @@ from headwater.forecast.team import Given, Value
 
 SWING = (0.1, 0.9)
 """Quantiles an input is set to."""
-SWING_DRAWS = 20_000
-"""Paths of each swing, the first of the forecast's: the standard error of a probability is at most 0.0035."""
+SWING_DRAWS = 10_000
+"""Paths of each swing, the first of the forecast's: the standard error of a probability is at most 0.005."""
 
 
 def median_date(dates: NDArray[np.float64]) -> float | None:
