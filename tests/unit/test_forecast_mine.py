@@ -111,7 +111,9 @@ def test_intake_whose_machine_share_rises_with_time() -> None:
     forecast = forecast_team(_settings(machine=curve, intake={"tokens_per_month": 2e9}))
     for year, found in zip(forecast.stock.years, forecast.stock.p50, strict=True):
         machine = 0.25 * (math.log1p(math.exp(2 * (year - 2031))) - math.log1p(math.exp(2 * (START - 2031))))
-        assert found == pytest.approx(10e9 + 24e9 * 0.2 * 0.95 * (year - START - machine), rel=1e-5)
+        expected = 10e9 + 24e9 * 0.2 * 0.95 * (year - START - machine)
+        # the midpoint rule errs by the step squared / 24 times the change of the slope, at most limit * rate / 4
+        assert found == pytest.approx(expected, abs=24e9 * 0.2 * 0.95 / 144 / 24 * 0.5 * 2 / 4)
 
 
 def test_few_paths_followed_by_themselves_keep_their_dates() -> None:
