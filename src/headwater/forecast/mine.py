@@ -313,8 +313,8 @@ def _assumptions(inputs: Mapping[str, Given], u: Uniforms, swing_draws: int) -> 
         "Repeated tokens lose their worth as in Muennighoff et al. (2023), whose form saturates; beyond some tens of "
         "epochs real losses rise again.",
         "Full use is the first date at which the need reaches the supply; nothing before the start counts.",
-        f"Each swing of the tornado uses the first {swing_draws:,} paths, the steps from what is gathered to what it is "
-        f"worth at most {STEP_DRAWS:,}; all else uses all.",
+        f"Each swing of the tornado uses the first {swing_draws:,} paths, the steps from what is gathered to what it "
+        f"is worth at most {STEP_DRAWS:,}; all else uses all.",
     ]
     defaults = [key for key, one in inputs.items() if one.source == "default" and key in _GUESSES]
     if defaults:
