@@ -56,6 +56,15 @@ def test_fitting_to_own_texts_helps_on_a_generator_the_detector_knows_badly(essa
     assert set(table["verdict"].to_pylist()) <= {"human-consistent", "undecided", "machine-like"}
     own = auroc(scores_of(tmp_path / "own.parquet")[~is_machine], scores_of(tmp_path / "own.parquet")[is_machine])
     assert own > 0.9
+    code, out, err = cli(
+        "detector", "fit", "--human", folder / "human.jsonl", "--ai", folder / "ai.jsonl", "--from", tmp_path / "own",
+        "--out", tmp_path / "again", "-q", "--json", "--rejects", tmp_path / "r.jsonl",
+    )  # fmt: skip
+    assert code == 0, err
+    (warning,) = json.loads(out)["warnings"]
+    assert "120 of the 120 texts are texts that detector 'own' had learnt before" in warning
+    assert json.loads((tmp_path / "again" / "card.json").read_text())["limits"][0] == warning
+    assert (json.loads(out)["card"]["own_human"], json.loads(out)["card"]["own_machine"]) == (60, 60)
     code, out, err = cli("detector", "fit", "--human", "x", "--ai", "y", "--out", tmp_path / "own", "-q")
     assert code == 2
     assert "there is a detector" in err

@@ -58,7 +58,7 @@ def fit(
     else:
         base = default_detector(thorough=thorough) if start == "shipped" else load_detector(Path(start))
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
-        detector = fit_files(
+        detector, warnings = fit_files(
             tuple(human),
             tuple(machine),
             text=text,
@@ -73,10 +73,12 @@ def fit(
         )
         detector.save(out)
     if as_json:
-        print_json({"detector": str(out), "card": asdict(detector.card)})
+        print_json({"detector": str(out), "card": asdict(detector.card), "warnings": list(warnings)})
     else:
         print(card_markdown(detector.card))
         print(f"Detector: {out}")
+        for warning in warnings:
+            print(f"Warning: {warning}")
 
 
 @detector_app.command(epilog="Example: headwater detector score crawl.jsonl.zst --out scores.parquet")
