@@ -23,6 +23,7 @@ from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
 from headwater.origin import AuditResult, annotate, audit
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
+from headwater.origin.inputs import check_inputs
 from headwater.origin.own_output import record_generated
 from headwater.origin.records import DataSetRecord
 from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
@@ -191,6 +192,7 @@ class Project:
         """
         corpus = settings.audit
         _check_outputs((*corpus.paths, *corpus.human, *corpus.machine), out, report)
+        check_inputs(corpus)  # a mistyped column leaves no failed run behind either
         kept = {_AUDITED: settings.audit.model_dump(mode="json", exclude_none=True), "seed": settings.seed}
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
         started(folder)
