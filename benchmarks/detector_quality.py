@@ -19,7 +19,7 @@ prints Markdown tables; about half an hour on one core.
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -185,12 +185,20 @@ def main() -> None:
         cut = [" ".join(text.split()[:250]) for text in dev.texts]
         baseline = by_domain("TF-IDF", _baseline(dev, cut), dev.is_machine, dev.domains.tolist())
         print("## One domain left out: AUROC / TPR at 1% / TPR at 5%\n")
-        print(_table([*detector.card.protocols, baseline]))
+        fast = detector.fast().card.protocols
+        found = [
+            *(replace(one, name=f"{one.name}{form}")
+              for form, ones in (("", fast), (", thorough", detector.card.protocols)) for one in ones),
+            baseline,
+        ]  # fmt: skip
+        print(_table(found))
         print("\nWithout the essays:\n")
-        print(_table([_without_essays(one) for one in (*detector.card.protocols, baseline)]))
+        print(_table([_without_essays(one) for one in found]))
         print(f"\nExpected calibration error, domain left out, half machine: {detector.card.calibration_error:.3f}\n")
         print("## One generator left out\n")
-        print(_table(list(leave_generators_out(dev, material, detector.memory.parts))), flush=True)
+        left_out = leave_generators_out(dev, material, detector.memory.parts)
+        generators_out = zip(("default", "thorough"), left_out, strict=True)
+        print(_table([replace(one, name=form) for form, one in generators_out]), flush=True)
     if arguments.parts in {"all", "adapt"}:
         material = read_material(dev.texts, dev.is_machine, thorough=False)
         parts = default_detector().memory.parts

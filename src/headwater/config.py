@@ -2,6 +2,9 @@
 
 Settings are frozen values. A file with faults is refused with all of them at once, each with the line it stands on and
 the nearest known name. Precedence: command line, environment (``HEADWATER_<SECTION>_<KEY>``), file, default.
+
+A relative path in the file starts in the folder of the file, so that a project means the same wherever a command is
+run; one on the command line or in the environment starts where the command is run.
 """
 
 import os
@@ -20,6 +23,9 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 # TOML has no null, so an empty name stands for none.
 _EmptyIsNone = BeforeValidator(lambda value: value if value != "" else None)
 Column = Annotated[str | None, _EmptyIsNone]
+_IS_PATH = "path"  # marks the settings that name files, which depend on a folder
+File = Annotated[str | None, _EmptyIsNone, _IS_PATH]
+Files = Annotated[tuple[str, ...], _IS_PATH]
 Arm = Literal["human-only", "ungated", "filtered", "gated", "gated-stream"]
 
 
@@ -32,7 +38,7 @@ class Section(BaseModel):
 class HumanSettings(Section):
     """Where the human documents are and what their columns are called."""
 
-    paths: tuple[str, ...] = Field(
+    paths: Files = Field(
         default=(), description="files, folders or globs; empty: the documentation installed with Python"
     )
     text: str = Field(default="text", description="column with the text")
@@ -55,7 +61,7 @@ class HumanSettings(Section):
 class StreamSettings(Section):
     """Where the machine documents are and what their columns are called."""
 
-    paths: tuple[str, ...] = Field(
+    paths: Files = Field(
         default=(), description="files, folders or globs; empty: recipes made from the human documents"
     )
     text: str = Field(default="text", description="column with the text")
@@ -142,7 +148,7 @@ class LoopSettings(Section):
 class AuditSettings(Section):
     """The audit: whose text is this, and how much of it is machine-made."""
 
-    paths: tuple[str, ...] = Field(default=(), description="files, folders or globs to audit")
+    paths: Files = Field(default=(), description="files, folders or globs to audit")
     text: str = Field(default="text", description="column with the text")
     id: Column = Field(default=None, description="column with a unique id; none: the hash of the text")
     date: Column = Field(default="created", description="column with the date a document was first seen")
@@ -153,13 +159,13 @@ class AuditSettings(Section):
     by: tuple[str, ...] = Field(
         default=(), description="columns to group by; month and year are taken from the date; none: all documents"
     )
-    human: tuple[str, ...] = Field(default=(), description="files, folders or globs of known human text of this kind")
+    human: Files = Field(default=(), description="files, folders or globs of known human text of this kind")
     reserve: bool = Field(default=False, description="take the project's own reserve as known human text")
-    machine: tuple[str, ...] = Field(default=(), description="files, folders or globs of known machine text")
-    detector: Column = Field(default=None, description="folder of a fitted detector; none: the one that is shipped")
+    machine: Files = Field(default=(), description="files, folders or globs of known machine text")
+    detector: File = Field(default=None, description="folder of a fitted detector; none: the one that is shipped")
     thorough: bool = Field(default=False, description="use the slower, more accurate detector")
-    keys: Column = Field(default=None, description="TOML file with the keys of watermarks to look for")
-    trust_anchors: Column = Field(
+    keys: File = Field(default=None, description="TOML file with the keys of watermarks to look for")
+    trust_anchors: File = Field(
         default=None, description="PEM file of certificates whose content credentials are trusted"
     )
     fdr: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -192,6 +198,13 @@ class Settings(Section):
 
 # What separates the entries of a list in an environment variable.
 _SEPARATORS = {"paths": os.pathsep, "human": os.pathsep, "machine": os.pathsep, "arms": ",", "by": ","}
+_PATH_KEYS = tuple(
+    f"{section}.{name}"
+    for section, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    for name, inner in field.annotation.model_fields.items()
+    if _IS_PATH in inner.metadata
+)
 
 
 def load_settings(
@@ -200,7 +213,7 @@ def load_settings(
     """Return the settings of a file, changed by the environment and then by ``overrides``.
 
     Args:
-        path: a TOML file; none or a missing file means defaults.
+        path: a TOML file; none or a missing file means defaults. Relative paths in it start in its folder.
         overrides: values by dotted key (``"loop.generations"``); ``None`` values are ignored.
         environ: environment; the process's own by default.
 
@@ -221,6 +234,13 @@ def load_settings(
     asked = {key: value for key, value in (overrides or {}).items() if value is not None}
     around = os.environ if environ is None else environ
     named = _from_environment(around)
+    for key in _PATH_KEYS:
+        section, _, name = key.partition(".")
+        kept = values.get(section)
+        if path is not None and isinstance(kept, dict) and name in kept:
+            kept[name] = _from_folder(path.parent, kept[name])
+        if key in named:
+            named[key] = _from_folder(Path(), named[key])
     unknown = _unknown_variables(around)
     origins = {**{key: f"environment {_variable(key)}" for key in named}, **dict.fromkeys(asked, "command line")}
     try:
@@ -230,6 +250,14 @@ def load_settings(
     if unknown:
         raise ConfigError(unknown, where)
     return settings
+
+
+def _from_folder(folder: Path, value: Any) -> Any:
+    """Return a path or a list of paths, absolute; what is neither is left to the check of its type."""
+    if isinstance(value, list | tuple):
+        return type(value)(_from_folder(folder, one) for one in value)
+    # A glob pattern is no path yet, so it is joined and made absolute as text.
+    return os.path.abspath(os.path.join(folder, value)) if isinstance(value, str) and value else value  # noqa: PTH100, PTH118
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> list[str]:
@@ -342,7 +370,7 @@ def commented_toml() -> str:
     """Return ``headwater.toml`` with every setting at its default, commented out and explained."""
     lines = [
         "# Settings of this Headwater project. Every line shows a default; remove the # to change it.",
-        "# Check with: headwater run --dry-run",
+        "# Relative paths start in the folder of this file. Check with: headwater run --dry-run",
         "",
     ]
     for name, field in Settings.model_fields.items():

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from headwater.config import AuditSettings, Settings, commented_toml, load_settings
 from headwater.errors import InputError, StoreError
+from headwater.generate import PROMPT, Command, Mirrored, Recipe, mirror_files
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.lineage import Graph
 from headwater.loop.inputs import Progress, fingerprint
@@ -22,10 +23,12 @@ from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
 from headwater.origin import AuditResult, annotate, audit
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
+from headwater.origin.inputs import check_inputs
+from headwater.origin.own_output import record_generated
 from headwater.origin.records import DataSetRecord
 from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
 from headwater.schema import VERDICT, digest
-from headwater.sources import WRITABLE, expand_paths
+from headwater.sources import WRITABLE, RejectLog, expand_paths
 from headwater.store import (
     RunFolder,
     lineage_table,
@@ -36,6 +39,7 @@ from headwater.store import (
     write_bytes,
     write_text,
 )
+from headwater.store.generated import GeneratedLedger
 
 CONFIG = "headwater.toml"
 _EXPERIMENT = "experiment"  # in the settings of a run of the laboratory
@@ -188,6 +192,7 @@ class Project:
         """
         corpus = settings.audit
         _check_outputs((*corpus.paths, *corpus.human, *corpus.machine), out, report)
+        check_inputs(corpus)  # a mistyped column leaves no failed run behind either
         kept = {_AUDITED: settings.audit.model_dump(mode="json", exclude_none=True), "seed": settings.seed}
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
         started(folder)
@@ -198,6 +203,48 @@ class Project:
         if report is not None:
             write_bytes(report, self.report(folder.id).read_bytes())
         return result
+
+    def mirror(
+        self,
+        human: Sequence[str],
+        out: Path,
+        generator: Command | Recipe,
+        *,
+        count: int = 100,
+        name: str | None = None,
+        prompt: str = PROMPT,
+        text: str = "text",
+        title: str = "title",
+        group: str | None = None,
+        rejects: RejectLog,
+        seed: int = 0,
+    ) -> Mirrored:
+        """Have a generator write texts like human ones, record them in the generation ledger, and write them to a file.
+
+        Args:
+            human: files, folders, glob patterns of human documents.
+            out: where the machine documents are written; its suffix says the format.
+            generator: a program, or one of Headwater's own recipes.
+            count: how many documents are asked for.
+            name: what the generator is called; None: the program's name.
+            prompt: what is asked, with ``{subject}`` and ``{words}``.
+            text: column with the text.
+            title: column with titles, taken where there is one.
+            group: column with the unit of independence.
+            rejects: where rows that cannot be used are kept.
+            seed: decides which documents are chosen.
+
+        Raises:
+            InputError: nothing can be read, ``out`` cannot be written, or the program fails.
+            StoreError: the ledger cannot be written.
+        """
+        _check_outputs(human, out, None)
+        ledger = GeneratedLedger(store_folder(self.folder))
+        return mirror_files(
+            tuple(human), out, generator, count=count, name=name, prompt=prompt, text=text, title=title, group=group,
+            rejects=rejects, rng=np.random.default_rng(seed),
+            record=lambda made: record_generated(ledger, made.documents, None, sources=made.originals),
+        )  # fmt: skip
 
     def resume(
         self,

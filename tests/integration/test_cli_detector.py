@@ -9,6 +9,9 @@ import pytest
 from test_cli_audit import DATA, rows_of
 
 from headwater.measure.detection import auroc
+from headwater.schema import content_id
+from headwater.store import store_folder
+from headwater.store.generated import GeneratedLedger
 
 pytestmark = pytest.mark.skipif(not (DATA / "human_vs_ai").is_dir(), reason="the data sets are not here")
 
@@ -53,6 +56,15 @@ def test_fitting_to_own_texts_helps_on_a_generator_the_detector_knows_badly(essa
     assert set(table["verdict"].to_pylist()) <= {"human-consistent", "undecided", "machine-like"}
     own = auroc(scores_of(tmp_path / "own.parquet")[~is_machine], scores_of(tmp_path / "own.parquet")[is_machine])
     assert own > 0.9
+    code, out, err = cli(
+        "detector", "fit", "--human", folder / "human.jsonl", "--ai", folder / "ai.jsonl", "--from", tmp_path / "own",
+        "--out", tmp_path / "again", "-q", "--json", "--rejects", tmp_path / "r.jsonl",
+    )  # fmt: skip
+    assert code == 0, err
+    (warning,) = json.loads(out)["warnings"]
+    assert "120 of the 120 texts are texts that detector 'own' had learnt before" in warning
+    assert json.loads((tmp_path / "again" / "card.json").read_text())["limits"][0] == warning
+    assert (json.loads(out)["card"]["own_human"], json.loads(out)["card"]["own_machine"]) == (60, 60)
     code, out, err = cli("detector", "fit", "--human", "x", "--ai", "y", "--out", tmp_path / "own", "-q")
     assert code == 2
     assert "there is a detector" in err
@@ -99,24 +111,35 @@ def test_the_card_says_what_it_cannot_do(cli):
 
 def test_mirror_texts_come_from_a_program_of_the_users(tmp_path, cli):
     human = tmp_path / "human.jsonl"
-    human.write_text("".join(json.dumps({"text": f"Report {i}. " + "It was dull. " * 20, "title": f"T{i}"}) + "\n" for i in range(9)))
+    human.write_text(
+        "".join(json.dumps({"text": f"Report {i}. " + "It was dull. " * 20, "title": f"T{i}"}) + "\n" for i in range(9))
+    )
     writer = tmp_path / "write.py"
     writer.write_text(
         "import json, sys\n"
         "for line in sys.stdin:\n"
         "    row = json.loads(line)\n"
-        "    print(json.dumps({'id': row['id'], 'text': 'On ' + row['prompt'].split()[-1] + ' we write.'}))\n"
+        "    print(json.dumps({'id': row['id'], 'text': 'On ' + row['prompt'].split()[-1] + ' we write. ' + 'So ' * 30}))\n"
+        "print('slow today', file=sys.stderr)\n"
     )
     out_file = tmp_path / "ai.jsonl"
     code, out, err = cli(
         "detector", "mirror", "--human", human, "--out", out_file, "--command", f"{sys.executable} {writer}",
-        "--count", "5", "--name", "writer", "--json", "-q", "--rejects", tmp_path / "r.jsonl",
+        "--count", "5", "--name", "writer", "--json", "-q", "--rejects", tmp_path / "r.jsonl", "-C", tmp_path,
     )  # fmt: skip
     assert code == 0, err
+    assert "slow today" in err
     assert json.loads(out)["documents"] == 5
     rows = [json.loads(line) for line in out_file.read_text().splitlines()]
     assert {row["origin"] for row in rows} == {"machine"}
     assert all(row["text"].startswith("On T") and row["generator"] == "writer" for row in rows)
+    (facts,) = [segment.facts for segment in GeneratedLedger(store_folder(tmp_path)).segments()]
+    assert set(facts["generator"].to_pylist()) == {"writer"}
+    assert sorted(facts["content"].to_pylist()) == sorted(content_id(row["text"]) for row in rows)
+    for suffix, message in ((".doc", "unknown format"), (".jsonl", "read as input")):
+        options = ("--out", human.with_suffix(suffix), "--recipe", "reword", "-q", "-C", tmp_path)
+        code, out, err = cli("detector", "mirror", "--human", human, *options)
+        assert (code, message in err) == (2, True)
     code, out, err = cli("detector", "mirror", "--human", human, "--out", out_file, "--recipe", "rewrod", "-q")
     assert code == 2
     assert "Did you mean 'reword'" in err

@@ -18,6 +18,7 @@ from audit_example import (
 )
 
 from headwater.cli.audit_output import audit_json, audit_summary
+from headwater.origin.cost import costs
 from headwater.origin.result import Grade, ShareEstimate
 from headwater.report import audit_verdict
 
@@ -97,7 +98,7 @@ def test_the_summary_begins_with_the_verdict_and_ends_with_what_to_know():
     assert lines[0] == audit_verdict(RESULT)
     assert lines[-1] == "Warning: The human references are older than the corpus."
     assert "Report: audit.html" in lines
-    assert "Set aside: 2 not json, 1 no text (rows that could not be used)." in lines
+    assert "Set aside: 2 not json, 1 no text (rejects.jsonl)." in lines
     assert any(
         line.split() == ["content", "credential", "verified", "41,", "damaged", "7,", "invalid", "2"] for line in lines
     )
@@ -160,3 +161,14 @@ def test_nothing_found_is_said():
     assert "Evidence of origin: none found, which proves nothing." in text
     assert "Report:" not in text
     assert "Permission" not in text
+
+
+def test_isolating_says_what_it_brings_or_that_it_does_nothing():
+    line = next(line for line in audit_summary(RESULT, "").split("\n") if line.startswith("Isolating"))
+    assert "times keeping a machine-made one" in line
+    assert "rejects.jsonl of the run" in audit_summary(RESULT, "")
+    nothing = replace(RESULT, costs=costs(0.1, 0.0, 0.0, assumed=False))
+    line = next(line for line in audit_summary(nothing, "").split("\n") if line.startswith("Isolating"))
+    assert "isolates nothing" in line
+    assert "\u2013" not in line
+    assert audit_json(nothing)["costs"]["precision"] is None

@@ -269,6 +269,22 @@ def test_verification_finds_what_was_changed(project: Path) -> None:
     assert Said(project, "verify", "--check").code == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("pending.json", "{"), ("pending.json", '{"batch": "0002"}'), ("reserve.json", "[]"),
+     ("reserve.json", '{"shares": {"trian": 1}}')],
+)  # fmt: skip
+def test_damaged_notes_are_one_clear_message(project: Path, prose: Prose, name: str, content: str) -> None:
+    place = project / ".headwater" / "reserve" / name
+    place.write_text(content)
+    more = write(project / "more.jsonl", [{"text": prose(30, 5)}])
+    with pytest.raises(StoreError, match=rf"{name} is damaged.* Restore it from a copy"):
+        Said(project, "add", more, "--attested-by", "Ada Press", "-q")
+    said = Said(project, "verify", "--check")
+    assert said.code == 1
+    assert f"{name} is damaged" in said.out
+
+
 def test_another_trainers_files_are_looked_at(project: Path) -> None:
     store = project / ".headwater"
     train, final = (

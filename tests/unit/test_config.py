@@ -98,7 +98,7 @@ def test_lists_follow_the_same_precedence_and_replace_each_other_whole(file: Pat
     environ = {"HEADWATER_LOOP_ARMS": "human-only, ungated", "HEADWATER_HUMAN_PATHS": f"c{os.pathsep}d e"}
     settings = load_settings(file, {}, environ)
     assert settings.loop.arms == ("human-only", "ungated")
-    assert settings.human.paths == ("c", "d e")
+    assert settings.human.paths == tuple(str(Path(name).absolute()) for name in ("c", "d e"))
     settings = load_settings(file, {"human.paths": ("f",), "loop.arms": None}, environ)
     assert settings.human.paths == ("f",)
     assert settings.loop.arms == ("human-only", "ungated")
@@ -182,3 +182,40 @@ def test_settings_cannot_be_changed() -> None:
 def test_one_fault_is_counted_in_the_singular() -> None:
     assert str(ConfigError(["a"], "x")) == "1 fault in x:\n  - a"
     assert str(ConfigError(["a", "b"])).startswith("2 faults in settings:\n")
+
+
+def test_paths_of_the_file_start_in_its_folder_and_those_of_the_environment_where_the_command_is_run(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(
+        """[human]
+        paths = ["essays/*.jsonl"]
+        [stream]
+        paths = ["/elsewhere/stream.jsonl"]
+        [audit]
+        paths = ["../corpus.jsonl"]
+        human = ["human"]
+        detector = "own"
+        trust_anchors = "anchors.pem"
+        keys = ""
+        """
+    )
+    elsewhere = file.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    settings = load_settings(
+        Path("..") / file.name, {"audit.detector": None}, {"HEADWATER_AUDIT_MACHINE": f"a.jsonl{os.pathsep}b.jsonl"}
+    )
+    here = file.parent
+    assert settings.human.paths == (f"{here}/essays/*.jsonl",)
+    assert settings.stream.paths == ("/elsewhere/stream.jsonl",)
+    assert settings.audit.paths == (f"{here.parent}/corpus.jsonl",)
+    assert settings.audit.human == (f"{here}/human",)
+    assert (settings.audit.detector, settings.audit.trust_anchors) == (f"{here}/own", f"{here}/anchors.pem")
+    assert settings.audit.keys is None
+    assert settings.audit.machine == (f"{elsewhere}/a.jsonl", f"{elsewhere}/b.jsonl")
+
+
+def test_a_path_that_is_no_text_is_a_fault_like_any_other(file: Path) -> None:
+    assert _faults(file, "[audit]\nhuman = [3]")[0].startswith("audit.human.0 (line 2): ")
+    assert _faults(file, "[human]\npaths = 3")[0].startswith("human.paths (line 2): ")

@@ -214,6 +214,7 @@ def test_a_learnt_detector_tells_its_kinds_apart_on_new_text(learnt: Detector) -
     assert learnt.card.held_out is not None
     assert learnt.card.held_out.auroc > 0.9
     assert (learnt.card.human, learnt.card.machine, learnt.card.base) == (120, 120, "")
+    assert (learnt.card.own_human, learnt.card.own_machine) == (120, 120)
 
 
 def test_held_out_scores_are_on_the_scale_of_new_text(learnt: Detector) -> None:
@@ -239,7 +240,7 @@ def test_adapting_learns_the_users_texts_and_keeps_their_held_out_scores(learnt:
     assert references.own.sum() == 320
     assert references.scores[references.content == content_id(human[3])].tolist() == [fitted.human_scores[3]]
     card = fitted.detector.card
-    assert (card.own_human, card.own_machine, card.human, card.base) == (160, 160, 160, "own")
+    assert (card.own_human, card.own_machine, card.human, card.base) == (40, 40, 160, "own")
 
 
 def test_a_saved_detector_scores_the_same_and_the_same_fit_gives_the_same_bytes(

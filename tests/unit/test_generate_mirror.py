@@ -58,6 +58,19 @@ def test_answers_may_come_in_any_order_and_missing_ones_are_counted(tmp_path):
     assert set(found.documents["origin"].to_pylist()) == {"machine"}
 
 
+def test_empty_answers_are_counted_apart_and_what_the_program_complains_of_is_kept(tmp_path):
+    table = _human(4, 2)
+    program = _program(
+        tmp_path,
+        "for row, text in zip(rows, [' ', None, 'A text.', 3]): print(json.dumps({'id': row['id'], 'text': text}))\n"
+        "print(json.dumps({'id': rows[0]['id']}))\n"
+        "print('rate limit', file=sys.stderr)",
+    )
+    found = mirror_by_command(table, [None] * 4, program, "writer")
+    assert (found.asked, found.unanswered, found.empty, found.strange) == (4, 3, 2, 2)
+    assert found.complaints == "rate limit"
+
+
 def test_a_program_that_writes_before_it_reads_blocks_nothing(tmp_path):
     path = tmp_path / "eager.py"
     path.write_text("import sys\nprint('x' * 3_000_000)\nsys.stdin.read()\n")
@@ -67,7 +80,10 @@ def test_a_program_that_writes_before_it_reads_blocks_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("body", "message"),
-    [("sys.exit('out of memory')", "exit code 1: out of memory"), ("import time; time.sleep(30)", "did not end within")],
+    [
+        ("sys.exit('out of memory')", "exit code 1: out of memory"),
+        ("import time; time.sleep(30)", "did not end within"),
+    ],
 )
 def test_a_program_that_fails_is_named_with_what_it_said(tmp_path, body, message):
     program = Command(_program(tmp_path, body).arguments, timeout_seconds=3)

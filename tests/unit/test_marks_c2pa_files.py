@@ -131,6 +131,9 @@ def test_the_command_says_what_a_file_carries(tmp_path: Path, cli):
     assert code == 0, err
     assert f"{marked}: machine (verified)" in out
     assert f"{plain}: no content credential" in out
+    text = tmp_path / "posts.jsonl"
+    text.write_text("{}\n")
+    assert f"headwater audit {text}" in cli("credentials", text)[1]
     code, out, err = cli("credentials", tmp_path / "nowhere.png")
     assert (code, out) == (2, "")
     assert "There is no file" in err

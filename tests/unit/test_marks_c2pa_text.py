@@ -1,6 +1,7 @@
 """C2PA manifests inside texts: the layout of the specification, reading, damage, checking and signing."""
 
 import base64
+import json
 import re
 import unicodedata
 
@@ -295,6 +296,15 @@ class TestChecked:
         assert "signed by Example press" in evidence.detail
         assert rule([evidence]).origin == Origin.MACHINE
         assert evidence.rank == 0
+
+    def test_trust_anchors_can_be_named_on_the_command_line(self, tmp_path, cli):
+        anchors, corpus = tmp_path / "trust.pem", tmp_path / "corpus.jsonl"
+        anchors.write_text(signer()[2])
+        corpus.write_text(json.dumps({"text": self.signed_text("A text.")}))
+        for options, status in (((), "read"), (("--trust-anchors", anchors), "verified")):
+            code, out, err = cli("audit", corpus, *options, "--json", "-q", "-C", tmp_path)
+            assert code == 0, err
+            assert json.loads(out)["evidence"]["content_credential"] == {status: 1}
 
     def test_an_unknown_signer_proves_nothing(self):
         evidence = only(self.signed_text("A text."))

@@ -4,7 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headwater.origin.artefacts import ARTEFACTS, artefact_flags, artefact_report, shared_texts, two_proportions
+from headwater.origin.artefacts import (
+    ARTEFACTS,
+    artefact_flags,
+    artefact_report,
+    shared_texts,
+    texts_in_several,
+    two_proportions,
+)
 from headwater.text.overlap import stable_hash
 
 CLEAN = "The boats came in at dawn. " * 15  # 90 words
@@ -116,3 +123,11 @@ def test_identical_texts_in_other_series_are_counted() -> None:
     }
     assert shared_texts(series) == {"human": 2, "machine": 1, "other": 0}
     assert shared_texts({"human": series["human"]}) == {"human": 0}
+
+
+def test_texts_under_several_labels_are_counted_by_document():
+    contents = np.array([1, 1, 2, 2, 3, 4, 1], np.uint64)
+    labels = np.array([7, 8, 7, 7, 8, 8, 8], np.uint64)
+    assert texts_in_several(contents, labels) == 3
+    assert texts_in_several(contents, np.zeros(7, np.uint64)) == 0
+    assert texts_in_several(contents[:0], labels[:0]) == 0

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from headwater.errors import InputError
-from headwater.origin.cost import costs, isolation, precision
+from headwater.origin.cost import break_even, costs, precision
 
 
 def test_precision_of_the_worked_example():
@@ -29,25 +29,18 @@ def test_nothing_is_left_where_everything_is_flagged():
     assert math.isnan(costs(0.5, 1.0, 1.0, assumed=False).machine_left)
 
 
-def test_isolating_pays_above_the_break_even_prevalence():
+def test_isolating_pays_while_a_lost_document_costs_less_than_the_break_even():
+    """Of a thousand, 100 machine: 50 of them found, 9 of 900 human ones lost."""
     arithmetic = costs(0.1, 0.5, 0.01, assumed=True)
-    found = isolation(arithmetic, machine_kept=1.0, human_lost=10.0)
-    assert found.keep == pytest.approx(0.1)
-    assert found.isolate == pytest.approx(0.1 * 0.5 + 0.9 * 0.01 * 10)
-    assert not found.worthwhile
-    assert found.break_even == pytest.approx(0.1 / (0.5 + 0.1))
-    at_break_even = isolation(costs(found.break_even, 0.5, 0.01, assumed=True), 1.0, 10.0)
-    assert at_break_even.keep == pytest.approx(at_break_even.isolate)
-    assert isolation(costs(0.3, 0.5, 0.01, assumed=True), 1.0, 10.0).worthwhile
-    assert isolation(costs(0.3, 0.0, 0.0, assumed=True), 1.0, 10.0).break_even == 1.0
+    assert break_even(arithmetic) == pytest.approx(50 / 9)
+    for price, pays in ((5.5, True), (5.6, False)):
+        kept, isolated = 100 * 1.0, 50 * 1.0 + 9 * price
+        assert (isolated < kept) == pays == (price < break_even(arithmetic))
+    assert break_even(costs(0.3, 0.5, 0.0, assumed=True)) == math.inf
+    assert break_even(costs(0.3, 0.0, 0.0, assumed=True)) == 0.0
 
 
 @pytest.mark.parametrize("values", [(1.2, 0.5, 0.1), (0.1, -0.1, 0.1), (0.1, 0.5, math.nan)])
 def test_shares_outside_0_and_1_are_refused(values):
     with pytest.raises(InputError, match="between 0 and 1"):
         precision(*values)
-
-
-def test_costs_that_are_no_numbers_are_refused():
-    with pytest.raises(InputError, match="human document that is lost"):
-        isolation(costs(0.1, 0.5, 0.01, assumed=True), 1.0, -1.0)

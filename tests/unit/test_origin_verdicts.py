@@ -1,5 +1,7 @@
 """Verdicts on single documents, by length."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -86,3 +88,14 @@ def test_a_corpus_of_two_lengths_keeps_the_rate(machine):
         false.append(flagged[:2000].sum() / max(1, flagged.sum()))
         assert flagged[2000:].mean() > 0.9 if machine else True
     assert np.mean(false) < 0.1 if machine else np.count_nonzero(false) < 10
+
+
+def test_the_rate_of_a_verdict_is_that_of_the_next_human_document():
+    """Of ten equally likely ranks among nine references the highest has p = 0.1: one in ten, not none in nine."""
+    nine = LengthBuckets((0,), (np.arange(9.0),))
+    assert nine.rate(0.1, [80]) == pytest.approx(0.1)
+    assert nine.rate(0.0999, [80]) == 0.0
+    assert nine.rate(1.0, [80, 200]) == pytest.approx(1.0)
+    mixed = LengthBuckets((0, 100), (np.arange(9.0), np.arange(99.0)))
+    assert mixed.rate(0.05, [60, 120, 300, 99]) == pytest.approx((0 + 0.05 + 0.05 + 0) / 4)
+    assert math.isnan(nine.rate(0.1, []))

@@ -39,6 +39,9 @@ def audit(
     detector: Annotated[str | None, typer.Option(help="Folder of a detector made by: headwater detector fit")] = None,
     thorough: Annotated[bool | None, typer.Option("--thorough", help="The slower, more accurate detector.")] = None,
     keys: Annotated[str | None, typer.Option(help="TOML file with the keys of watermarks to look for.")] = None,
+    trust_anchors: Annotated[
+        str | None, typer.Option(help="PEM file of certificates whose content credentials are trusted. None: nobody's.")
+    ] = None,
     fdr: Annotated[
         float | None, typer.Option(help="Share of the machine-like verdicts that may be wrong. Default: 0.05.")
     ] = None,
@@ -82,6 +85,7 @@ def audit(
             "audit.detector": detector and str(Path(detector).resolve()),
             "audit.thorough": thorough,
             "audit.keys": keys and str(Path(keys).resolve()),
+            "audit.trust_anchors": trust_anchors and str(Path(trust_anchors).resolve()),
             "audit.fdr": fdr,
             "audit.prevalence": prevalence,
         }

@@ -1,13 +1,15 @@
 """An audit on standard output: one JSON document, or a summary for people."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from headwater.cli.output import _aligned, _finite, remarks
 from headwater.loop.result import ReadFacts
+from headwater.origin.cost import break_even
 from headwater.origin.result import AuditResult, DocumentVerdict, Grade, GroupAudit
 from headwater.report.audit_text import audit_verdict, claim, ranked, reason, share_words
-from headwater.report.text import name, percent, printable
+from headwater.report.text import name, number, percent, printable
 from headwater.schema import EvidenceKind
 
 _MOST_GROUPS = 25
@@ -82,16 +84,23 @@ def audit_summary(result: AuditResult, report: str) -> str:
     if result.permissions:
         signals = ", ".join(f"{_words(signal)} {many:,}" for signal, many in _descending(result.permissions))
         lines.append(f"Permission signals (documents): {signals}.")
-    if costs := result.costs:
+    if (costs := result.costs) and not costs.isolated:
+        lines.append(
+            f"Isolating the machine-like at a share of {percent(costs.prevalence, 1)} isolates nothing: no document is "
+            "called machine-like."
+        )
+    elif costs:
         lines.append(
             f"Isolating the machine-like at a share of {percent(costs.prevalence, 1)}: "
             f"{percent(costs.precision, 1)} of what is isolated is machine-made, {percent(costs.human_lost, 1)} of the "
-            f"human documents are lost."
+            f"human documents are lost. It pays where losing a human document costs less than "
+            f"{number(break_even(costs), 1)} times keeping a machine-made one."
         )
     lines += [f"References: {_line(remark)}" for remark in result.references.remarks]
     lines += ["", f"Report: {report}"] if report else []
+    rejects = str(Path(report).with_name("rejects.jsonl")) if report else "rejects.jsonl of the run"
     facts = ReadFacts(result.read, result.bad, {_words(kind): many for kind, many in result.bad_kinds.items()})
-    notes = remarks(facts, [_line(warning) for warning in result.warnings], "rows that could not be used")
+    notes = remarks(facts, [_line(warning) for warning in result.warnings], rejects)
     return "\n".join([*lines, *notes])
 
 
@@ -142,6 +151,7 @@ def _costs(result: AuditResult) -> dict[str, Any] | None:
         "isolated": _finite(costs.isolated),
         "human_lost": _finite(costs.human_lost),
         "machine_left": _finite(costs.machine_left),
+        "break_even": _finite(break_even(costs)),
     }
 
 

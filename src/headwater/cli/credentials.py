@@ -1,5 +1,6 @@
 """``headwater credentials``: the content credentials of files."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def credentials(
     """Read the content credentials (C2PA) of files: who made them how, by whose signature."""
     from headwater.cli.output import print_json
     from headwater.origin.marks import read_file_credentials
+    from headwater.sources import format_of
 
     anchors = trust_anchors.read_text("utf-8") if trust_anchors else ""
     found = [(path, read_file_credentials(path, trust_anchors=anchors)) for path in paths]
@@ -37,5 +39,8 @@ def credentials(
     for path, evidence in found:
         for one in evidence:
             print(f"{path}: {one.origin.value} ({one.status.value}) - {one.detail}")
-        if not evidence:
+        if not evidence and format_of(path) is None:
             print(f"{path}: no content credential, which proves nothing")
+        elif not evidence:
+            asked = shlex.join(["headwater", "audit", str(path)])
+            print(f"{path}: holds documents; the credentials and marks in their text are read by: {asked}")

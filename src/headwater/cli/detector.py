@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from headwater.cli.jobs import AsJson, Quiet, Seed
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, Seed
 from headwater.errors import ConfigError, InputError, did_you_mean
 
 detector_app = typer.Typer(
@@ -58,7 +58,7 @@ def fit(
     else:
         base = default_detector(thorough=thorough) if start == "shipped" else load_detector(Path(start))
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
-        detector = fit_files(
+        detector, warnings = fit_files(
             tuple(human),
             tuple(machine),
             text=text,
@@ -73,10 +73,12 @@ def fit(
         )
         detector.save(out)
     if as_json:
-        print_json({"detector": str(out), "card": asdict(detector.card)})
+        print_json({"detector": str(out), "card": asdict(detector.card), "warnings": list(warnings)})
     else:
         print(card_markdown(detector.card))
         print(f"Detector: {out}")
+        for warning in warnings:
+            print(f"Warning: {warning}")
 
 
 @detector_app.command(epilog="Example: headwater detector score crawl.jsonl.zst --out scores.parquet")
@@ -189,15 +191,18 @@ def mirror(
     timeout: Annotated[float | None, typer.Option(help="Seconds the program may take.")] = None,
     rejects: Rejects = Path("rejects.jsonl"),
     seed: Seed = None,
+    project: ProjectFolder = Path(),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Have a feared generator write texts like your human ones, so that the detector can learn it."""
-    import numpy as np
+    """Have a feared generator write texts like your human ones, so that the detector can learn it.
 
+    They are recorded in the project's generation ledger, which recognises them where they turn up again.
+    """
     from headwater.cli.output import print_json
     from headwater.cli.progress import progress_on
-    from headwater.generate import PROMPT, REWRITES, Command, mirror_files
+    from headwater.generate import PROMPT, REWRITES, Command
+    from headwater.project import Project
     from headwater.sources import RejectLog
 
     known = {one.name: one for one in REWRITES}
@@ -210,8 +215,8 @@ def mirror(
     generator = known[recipe] if recipe is not None else Command(tuple(shlex.split(command or "")), timeout)
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
         progress(0, 0, f"asking for {count} texts")
-        made = mirror_files(
-            tuple(human),
+        made = Project(project).mirror(
+            human,
             out,
             generator,
             count=count,
@@ -221,8 +226,10 @@ def mirror(
             title=title,
             group=group,
             rejects=log,
-            rng=np.random.default_rng(seed or 0),
+            seed=seed or 0,
         )
+    if made.complaints:
+        print(f"The program said: {made.complaints}", file=sys.stderr)
     if as_json:
         print_json(
             {
@@ -230,11 +237,14 @@ def mirror(
                 "documents": made.documents.num_rows,
                 "asked": made.asked,
                 "unanswered": made.unanswered,
+                "empty": made.empty,
                 "strange": made.strange,
             }
         )
         return
     print(f"{made.documents.num_rows:,} of {made.asked:,} prompts were answered: {out}")
+    if made.empty:
+        print(f"{made.empty:,} answers were empty.")
     if made.strange:
         print(f"{made.strange:,} lines of output answered no prompt.")
     if made.documents.num_rows < _ENOUGH:

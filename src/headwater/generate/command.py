@@ -14,6 +14,20 @@ _MOST_LINE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Answers:
+    """What a program wrote."""
+
+    texts: dict[str, str]
+    """Text by id of the prompt."""
+    empty: int
+    """Prompts that were answered without a text."""
+    strange: int
+    """Lines of output that answer no prompt."""
+    complaints: str
+    """The end of what it wrote to standard error."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A program that answers prompts.
 
@@ -27,8 +41,8 @@ class Command:
     timeout_seconds: float | None = None
     """How long it may take for all prompts; None: as long as it likes."""
 
-    def answer(self, prompts: Sequence[Mapping[str, object]]) -> tuple[dict[str, str], int]:
-        """Return the texts by id of the prompt, and the number of output lines that were none.
+    def answer(self, prompts: Sequence[Mapping[str, object]]) -> Answers:
+        """Return what the program answers.
 
         Raises:
             InputError: the program cannot be started, fails, or takes too long.
@@ -58,17 +72,18 @@ class Command:
                     f"{named!r} did not end within {self.timeout_seconds:g} seconds. Ask for fewer texts, or allow it "
                     "more time."
                 ) from None
+            complaints.seek(0, 2)
+            complaints.seek(max(complaints.tell() - _SHOWN_ERROR_BYTES, 0))
+            said = complaints.read().decode("utf-8", "replace").strip()
             if code:
-                complaints.seek(0, 2)
-                complaints.seek(max(complaints.tell() - _SHOWN_ERROR_BYTES, 0))
-                said = complaints.read().decode("utf-8", "replace").strip()
                 raise InputError(f"{named!r} ended with exit code {code}: {said or 'it said nothing'}")
             answered.seek(0)
-            return _answers(answered, {str(prompt["id"]) for prompt in prompts})
+            return _answers(answered, {str(prompt["id"]) for prompt in prompts}, said)
 
 
-def _answers(lines: BinaryIO, asked: set[str]) -> tuple[dict[str, str], int]:
+def _answers(lines: BinaryIO, asked: set[str], complaints: str) -> Answers:
     texts: dict[str, str] = {}
+    empty: set[str] = set()
     strange = 0
     while line := lines.readline(_MOST_LINE_BYTES):
         if not line.strip():
@@ -77,10 +92,12 @@ def _answers(lines: BinaryIO, asked: set[str]) -> tuple[dict[str, str], int]:
             row = json.loads(line)
         except (ValueError, RecursionError):
             row = None
-        key = str(row.get("id")) if isinstance(row, dict) else None
-        text = row.get("text") if isinstance(row, dict) else None
+        key = str(row.get("id")) if isinstance(row, dict) else ""
+        text = row.get("text", 0) if isinstance(row, dict) else None
         if key in asked and isinstance(text, str) and text.strip():
-            texts.setdefault(str(key), text)
+            texts.setdefault(key, text)
+        elif key in asked and (text is None or isinstance(text, str)):
+            empty.add(key)
         else:
             strange += 1
-    return texts, strange
+    return Answers(texts, len(empty - texts.keys()), strange, complaints)

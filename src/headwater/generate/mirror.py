@@ -5,7 +5,7 @@ suffice. Each mirror names the human document it was asked for, so that both sta
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.errors import NotEnoughData
-from headwater.generate.command import Command
+from headwater.generate.command import Answers, Command
 from headwater.generate.recipe import Recipe, machine_documents
 from headwater.generate.sentences import sentences
 from headwater.schema import Origin
@@ -33,12 +33,18 @@ class Mirrored:
 
     documents: pa.Table
     """The machine documents; ``group`` is the human document's."""
+    originals: pa.Table
+    """The human documents that were mirrored, or were to be."""
     asked: int
     """Prompts that were put."""
     unanswered: int
     """Prompts without a text."""
+    empty: int
+    """Of them, those that were answered with nothing."""
     strange: int
     """Output that answers no prompt."""
+    complaints: str
+    """The end of what the program wrote to standard error."""
 
 
 def choose_originals(human: pa.Table, count: int, rng: np.random.Generator) -> pa.Table:
@@ -92,15 +98,15 @@ def mirror_by_command(
     Raises:
         InputError: the program fails.
     """
-    texts, strange = command.answer(prompts_for(originals, titles, template))
-    return _mirrored(originals, texts, name, strange)
+    return _mirrored(originals, command.answer(prompts_for(originals, titles, template)), name)
 
 
 def mirror_by_recipe(originals: pa.Table, recipe: Recipe, rng: np.random.Generator) -> Mirrored:
     """Return what one of Headwater's own recipes makes of the originals."""
     made = recipe.make(originals, rng)
     parents = [named[0] for named in made["parents"].to_pylist()]
-    return _mirrored(originals, dict(zip(parents, made["text"].to_pylist(), strict=True)), recipe.name, 0)
+    texts = dict(zip(parents, made["text"].to_pylist(), strict=True))
+    return _mirrored(originals, Answers(texts, 0, 0, ""), recipe.name)
 
 
 def mirror_files(
@@ -116,6 +122,7 @@ def mirror_files(
     group: str | None,
     rejects: RejectLog,
     rng: np.random.Generator,
+    record: Callable[[Mirrored], object] = lambda made: None,
 ) -> Mirrored:
     """Write mirror texts of human documents in files to a file, and return what became of the prompts.
 
@@ -131,6 +138,7 @@ def mirror_files(
         group: column with the unit of independence.
         rejects: where rows that cannot be used are kept.
         rng: chooses the documents.
+        record: is given the texts before they are written, so that none stands anywhere unrecorded.
 
     Raises:
         InputError: nothing can be read, or the program fails.
@@ -143,6 +151,7 @@ def mirror_files(
         made = mirror_by_command(originals, titles, generator, called, prompt)
     else:
         made = mirror_by_recipe(originals, generator, rng)
+    record(made)
     if made.documents.num_rows:
         write_documents(mark_machine(made.documents), out)
     return made
@@ -153,11 +162,13 @@ def _title(meta: str | None, name: str) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
-def _mirrored(originals: pa.Table, texts: Mapping[str, str], name: str, strange: int) -> Mirrored:
+def _mirrored(originals: pa.Table, answers: Answers, name: str) -> Mirrored:
+    texts = answers.texts
     answered = [key in texts for key in originals["id"].to_pylist()]
     kept = originals.filter(pa.array(answered, pa.bool_()))
     keys = kept["id"].to_pylist()
     made = machine_documents([texts[key] for key in keys], recipe=f"mirror {name}", parents=[[key] for key in keys],
                              generator=name)  # fmt: skip
     made = made.set_column(made.column_names.index("group"), made.schema.field("group"), kept["group"])
-    return Mirrored(made, originals.num_rows, originals.num_rows - len(keys), strange)
+    asked = originals.num_rows
+    return Mirrored(made, originals, asked, asked - len(keys), answers.empty, answers.strange, answers.complaints)

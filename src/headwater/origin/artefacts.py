@@ -96,13 +96,26 @@ def shared_texts(series: Mapping[str, NDArray[np.uint64]]) -> dict[str, int]:
     """Return for each series how many of its documents have a text that another series has, too.
 
     Args:
-        series: hashes of the contents, one per document; see :func:`headwater.text.overlap.stable_hash`.
+        series: hashes of the contents, one per document.
     """
     found = {}
     for name, hashes in series.items():
         others = [other for label, other in series.items() if label != name]
         found[name] = int(np.isin(hashes, np.concatenate(others)).sum()) if others else 0
     return found
+
+
+def texts_in_several(contents: NDArray[np.uint64], labels: NDArray[np.uint64]) -> int:
+    """Return how many documents have a text that a document under another label has, too.
+
+    Args:
+        contents: hash of the content of each document, shape (documents,).
+        labels: hash of the label of each, shape (documents,).
+    """
+    texts, text_of = np.unique(contents, return_inverse=True)
+    pairs = np.unique(np.stack([text_of.astype(np.uint64), labels]), axis=1)
+    several = np.bincount(pairs[0].astype(np.int64), minlength=len(texts)) > 1
+    return int(several[text_of].sum())
 
 
 def artefact_report(

@@ -20,14 +20,22 @@ from numpy.typing import NDArray
 from headwater.config import AuditSettings
 from headwater.decide import bh_threshold
 from headwater.errors import InputError
-from headwater.origin.artefacts import ARTEFACTS, artefact_flags, artefact_report
+from headwater.origin.artefacts import (
+    ARTEFACTS,
+    REPEATED,
+    artefact_flags,
+    artefact_report,
+    shared_texts,
+    texts_in_several,
+)
 from headwater.origin.changes import drifts
 from headwater.origin.columns import check_columns
 from headwater.origin.cost import costs
 from headwater.origin.detector.detector import card_path
+from headwater.origin.detector.detector import content_id as text_id
 from headwater.origin.evidence import Evidence, Status, rule
 from headwater.origin.examine import Counts, Examiner
-from headwater.origin.judge import Judge, Side, development, judge_of
+from headwater.origin.judge import Judge, development, judge_of
 from headwater.origin.readers import evidence_readers
 from headwater.origin.references import Known, known_of, read_known
 from headwater.origin.reserve import reserve_documents
@@ -48,6 +56,7 @@ from headwater.origin.verdicts import LEAST_REFERENCES, SHORT_WORDS, LengthBucke
 from headwater.schema import EVIDENCE, EvidenceKind, Origin, content_id
 from headwater.sources import Columns, ReadReport, RejectLog, read_documents
 from headwater.store import RunFolder, parquet_file, toml_text, write_json, write_parquet
+from headwater.text.overlap import stable_hash
 
 AUDITED = pa.schema(
     [
@@ -205,12 +214,12 @@ def audit(
         permissions=dict(sorted(counts.permissions.items())),
         costs=_costs(settings, corpus.estimate, judge, buckets, threshold),
         scores=_histogram(decided.whole, judge),
-        artefacts=_artefacts(counts, {"human references": human, "machine references": machine}),
+        artefacts=_artefacts(counts, decided.contents, {"human references": human, "machine references": machine}),
         examples=tuple((key, _SEPARATOR.join(keys), score, text) for score, key, keys, text in counts.examples),
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},
-        warnings=_warnings(judge, decided.whole, left_out),
+        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided)),
         versions={},
         settings=toml_text(settings.model_dump(mode="json", exclude_none=True)),
         level=settings.confidence,
@@ -226,6 +235,8 @@ class _Decided:
     evidence: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     contradictions: int = 0
     in_bucket: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    contents: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    in_several: dict[str, int] = field(default_factory=dict)
 
 
 def _decided(
@@ -233,6 +244,8 @@ def _decided(
 ) -> _Decided:
     """Carry out the second pass: write every document's verdict and origin down and gather the groups."""
     decided = _Decided(in_bucket=np.zeros(len(buckets), np.int64))
+    contents: list[NDArray[np.uint64]] = []
+    places: dict[str, list[NDArray[np.uint64]]] = {"another group": [], "another stated origin": []}
     with (
         parquet_file(folder / "documents.parquet", AUDITED) as out,
         parquet_file(folder / "evidence.parquet", EVIDENCE) as all_evidence,
@@ -247,11 +260,20 @@ def _decided(
             decided.contradictions += rows.num_rows - rows["contradicted_by"].null_count
             decided.in_bucket += np.bincount(buckets.of_words(_column(examined, "words")), minlength=len(buckets))
             _gather(decided, examined, rows, certain)
+            contents.append(_column(examined, "content"))
+            for what, labels in (("another group", rows["keys"]), ("another stated origin", rows["origin"])):
+                places[what].append(np.array([stable_hash(str(label)) for label in labels.to_pylist()], np.uint64))
             if len(decided.groups) > MOST_GROUPS:
                 raise InputError(
                     f"the columns {', '.join(settings.by)} have more than {MOST_GROUPS:,} different values together. "
                     "Group by a coarser column, such as month or source."
                 )
+    decided.contents = np.concatenate(contents)
+    unknown = stable_hash(Origin.UNKNOWN.value)
+    for what, parted in places.items():
+        labels = np.concatenate(parted)
+        stated = labels != unknown
+        decided.in_several[what] = texts_in_several(decided.contents[stated], labels[stated])
     return decided
 
 
@@ -464,16 +486,16 @@ def _costs(
 ) -> Costs | None:
     """Return the cost arithmetic at the stated prevalence or the estimated share; None where a rate is not known."""
     prevalence = settings.prevalence if settings.prevalence is not None else estimate.share
-    if prevalence is None or judge.human is None or judge.machine is None or not len(judge.machine):
+    if prevalence is None or judge.human is None or judge.machine is None:
         return None
-    fpr, tpr = (_flagged(side, buckets, threshold) for side in (judge.human, judge.machine))
-    return costs(prevalence, tpr, fpr, assumed=settings.prevalence is not None)
-
-
-def _flagged(side: Side, buckets: LengthBuckets, threshold: float) -> float:
-    """Return the share of documents of a known origin that the verdict calls machine-like."""
-    answers = verdicts(buckets.p_values(side.scores, side.words), side.words, threshold)
-    return sum(one == DocumentVerdict.MACHINE_LIKE for one in answers) / max(len(answers), 1)
+    # Of documents of at least 50 words: on others there is no verdict, and no share includes them.
+    human, machine = (side.at_least(SHORT_WORDS) for side in (judge.human, judge.machine))
+    if not len(human) or not len(machine):
+        return None
+    answers = verdicts(buckets.p_values(machine.scores, machine.words), machine.words, threshold)
+    tpr = sum(one == DocumentVerdict.MACHINE_LIKE for one in answers) / len(answers)
+    # Counted on the references themselves it would leave out the next document, which may be the highest of all.
+    return costs(prevalence, tpr, buckets.rate(threshold, human.words), assumed=settings.prevalence is not None)
 
 
 def _histogram(whole: _Group, judge: Judge) -> Histogram | None:
@@ -495,13 +517,27 @@ def _histogram(whole: _Group, judge: Judge) -> Histogram | None:
     return Histogram(low, float(edges[1] - edges[0]), counts)
 
 
-def _artefacts(counts: Counts, known: Mapping[str, Known]) -> tuple[Artefact, ...]:
-    series: dict[str, tuple[int, Mapping[str, int]]] = {"corpus": (counts.documents, counts.artefacts)}
+def _artefacts(counts: Counts, contents: NDArray[np.uint64], known: Mapping[str, Known]) -> tuple[Artefact, ...]:
+    found = {name: np.array(list(map(text_id, texts.texts)), np.uint64) for name, texts in known.items()}
+    shared = shared_texts({"corpus": contents, **found})
+    series: dict[str, tuple[int, Mapping[str, int]]] = {
+        "corpus": (counts.documents, {**counts.artefacts, REPEATED: shared["corpus"]})
+    }
     for name, texts in known.items():
         if len(texts):
             flagged = artefact_flags(texts.texts).sum(axis=0).tolist()
-            series[name] = (len(texts), dict(zip(ARTEFACTS, flagged, strict=True)))
+            series[name] = (len(texts), {**dict(zip(ARTEFACTS, flagged, strict=True)), REPEATED: shared[name]})
     return artefact_report(series, counts.artefact_examples)
+
+
+def _twins(decided: _Decided) -> Iterator[str]:
+    """Say where one text stands under several labels: then at most one of them is right, or none is independent."""
+    for what, documents in decided.in_several.items():
+        if documents:
+            yield (
+                f"{documents:,} documents have a text that also stands under {what}. Such copies are no independent "
+                "evidence; remove them, or name their unit with --group."
+            )
 
 
 def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
@@ -520,8 +556,8 @@ def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
     not_judged = whole.documents - whole.judged - whole.known_machine - whole.known_human
     if not_judged > 0:
         found.append(
-            f"{not_judged:,} of {whole.documents:,} documents are no English prose. The detector says nothing about "
-            "them, and no share includes them."
+            f"{not_judged:,} of {whole.documents:,} documents {'is' if not_judged == 1 else 'are'} no English prose: "
+            "the detector says nothing there, and no share includes it."
         )
     if left_out:
         found.append(f"Change of wording was not followed for {left_out:,} of the sources: there are too many at once.")

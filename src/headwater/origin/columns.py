@@ -17,6 +17,8 @@ NO_VALUE = "(none)"
 # Reading fills these columns in where the user named none; a file's own column of that name is then in meta.
 _FILLED = frozenset({"group", "recipe", "origin"})
 _NO_GROUPS = frozenset({"text", "evidence", "parents", "meta"})
+# Names of the schema which the user need not know: the user's own names for them are others.
+_NAMED_OTHERWISE = frozenset({"id", "created", "generation"})
 
 
 def column_values(documents: pa.RecordBatch, name: str) -> list[str | None]:
@@ -55,14 +57,10 @@ def check_columns(names: Iterable[str], found: Iterable[str], documents: pa.Reco
     with_values = set(found)
     for name in names:
         if name not in with_values:
-            known = sorted(
-                {key for meta in documents["meta"].to_pylist() for key in _object(meta)}
-                | {
-                    one
-                    for one in DOCUMENT.names
-                    if one not in _NO_GROUPS and documents[one].null_count < len(documents)
-                }
-            )
+            own = {key for meta in documents["meta"].to_pylist() for key in _object(meta)}
+            there = {one for one in DOCUMENT.names if documents[one].null_count < len(documents)}
+            parts = set(DATE_PARTS) if "created" in there else set()
+            known = sorted(own | (there - _NO_GROUPS - _FILLED - _NAMED_OTHERWISE) | parts)
             dated = " month and year need dates: name their column with --date." if name in DATE_PARTS else ""
             raise InputError(
                 f"no document has a value in column {name!r}. Columns there: {', '.join(known)}."

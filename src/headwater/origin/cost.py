@@ -1,7 +1,6 @@
 """What isolating the machine-like documents costs and brings, at a stated prevalence."""
 
 import math
-from dataclasses import dataclass
 
 from headwater.errors import InputError
 from headwater.origin.result import Costs
@@ -48,44 +47,13 @@ def costs(prevalence: float, tpr: float, fpr: float, *, assumed: bool) -> Costs:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Isolation:
-    """Expected cost per document of the corpus, in the user's unit, of keeping all and of isolating what is flagged."""
+def break_even(arithmetic: Costs) -> float:
+    """Return how many machine-made documents kept one human document lost may cost before isolating does harm.
 
-    keep: float
-    """Of keeping everything: a * (cost of a machine-made document kept)."""
-    isolate: float
-    """Of isolating: a (1 - t) * (cost of one kept) + (1 - a) f * (cost of a human one lost)."""
-    break_even: float
-    """Prevalence above which isolating is cheaper, 0 to 1; 1 where it never is."""
-
-    @property
-    def worthwhile(self) -> bool:
-        """Whether isolating is expected to be cheaper."""
-        return self.isolate < self.keep
-
-
-def isolation(arithmetic: Costs, machine_kept: float, human_lost: float) -> Isolation:
-    """Return what isolating and keeping are expected to cost at the user's costs of the two mistakes.
-
-    Isolating is cheaper where a t * machine_kept > (1 - a) f * human_lost (Elkan 2001, "The foundations of
-    cost-sensitive learning", section 2).
-
-    Args:
-        arithmetic: rates and prevalence.
-        machine_kept: cost of one machine-made document that is kept, 0 or more.
-        human_lost: cost of one human document that is isolated, 0 or more, same unit.
+    Isolating is expected to be cheaper than keeping everything where the cost of losing a human document is less than
+    a t / ((1 - a) f) times that of keeping a machine-made one (Elkan 2001, "The foundations of cost-sensitive
+    learning", section 2). Infinite where no human document is flagged; 0 where no machine-made one is.
     """
-    for name, cost in (
-        ("machine-made document that is kept", machine_kept),
-        ("human document that is lost", human_lost),
-    ):
-        if not 0.0 <= cost < math.inf:
-            raise InputError(f"the cost of a {name} must be a number, 0 or more; got {cost:g}")
-    a, t, f = arithmetic.prevalence, arithmetic.tpr, arithmetic.fpr
-    gain, loss = t * machine_kept, f * human_lost
-    return Isolation(
-        keep=a * machine_kept,
-        isolate=a * (1.0 - t) * machine_kept + (1.0 - a) * loss,
-        break_even=loss / (gain + loss) if gain + loss > 0 else 1.0,
-    )
+    found = arithmetic.prevalence * arithmetic.tpr
+    lost = (1.0 - arithmetic.prevalence) * arithmetic.fpr
+    return found / lost if lost > 0 else math.inf if found > 0 else 0.0

@@ -23,6 +23,7 @@ from headwater.schema import EVIDENCE, table_of
 EXAMINED = pa.schema(
     [
         pa.field("id", pa.string()),
+        pa.field("content", pa.uint64()),
         pa.field("unit", pa.uint64()),
         pa.field("keys", pa.list_(pa.string())),
         pa.field("words", pa.int32()),
@@ -31,8 +32,8 @@ EXAMINED = pa.schema(
         pa.field("permission", pa.string()),
     ]
 )
-"""A document after the first reading: ``unit`` is a hash of its unit of independence, ``keys`` are the values of the
-grouping columns, ``not_judged`` says why the detector has no score."""
+"""A document after the first reading: ``content`` is a hash of its text, ``unit`` one of its unit of independence,
+``keys`` are the values of the grouping columns, ``not_judged`` says why the detector has no score."""
 
 MOST_EXAMPLES = 20
 _BEGINNING_CHARACTERS = 300
@@ -120,6 +121,7 @@ class Examiner:
         self._count(counts, ids, texts, scores, keys, permissions)
         examined = [
             ids,
+            list(map(content_id, texts)),
             [_unit(group or key) for group, key in zip(groups, ids, strict=True)],
             [[value or NO_VALUE for value in row] for row in zip(*keys, strict=True)] if keys else [[]] * len(ids),
             words,

@@ -92,8 +92,8 @@ def judge_of(
     remarks = []
     if shared:
         remarks.append(f"{shared:,} texts are among the human and the machine references; they were left out of both.")
-    seen = _seen(base)
-    learnt = sum(int(content_id(text)) in seen for text in (*human.texts, *machine.texts))
+    seen = seen_scores(base)
+    learnt = count_seen(seen, (*human.texts, *machine.texts))
     if learnt:
         remarks.append(
             f"{learnt:,} of the references are texts the detector learnt from; their held-out scores stand for them. "
@@ -145,8 +145,8 @@ def judge_of(
     return Judge(one, human_side, machine_side, known, facts)
 
 
-def _seen(detector: Detector) -> dict[int, float]:
-    """Return held-out scores of every text a detector learnt from, the user's and those of the shipped one."""
+def seen_scores(detector: Detector) -> dict[int, float]:
+    """Return held-out scores of every text a detector learnt from, by content: the user's and the shipped one's."""
     learnt = detector.references
     content = learnt.content.copy()
     shipped = _labels()[2]
@@ -154,6 +154,11 @@ def _seen(detector: Detector) -> dict[int, float]:
         content[~learnt.own] = shipped
     scored = (content != 0) & np.isfinite(learnt.scores)
     return dict(zip(content[scored].tolist(), learnt.scores[scored].tolist(), strict=True))
+
+
+def count_seen(seen: Mapping[int, float], texts: Sequence[str]) -> int:
+    """Return how many texts are among those a detector learnt from (:func:`seen_scores`)."""
+    return sum(int(content_id(text)) in seen for text in texts)
 
 
 _Scored = tuple[NDArray[np.int64], NDArray[np.float64]]

@@ -102,7 +102,9 @@ class OwnOutputReader:
                 yield row, _near(best[row], share)
 
 
-def record_generated(ledger: GeneratedLedger, documents: pa.Table, run: str, *, sources: pa.Table | None = None) -> int:
+def record_generated(
+    ledger: GeneratedLedger, documents: pa.Table, run: str | None, *, sources: pa.Table | None = None
+) -> int:
     """Record machine documents in the ledger and return how many were new; repeating it changes nothing.
 
     Documents of other origins in the table are left out, and so are those whose text is the text of a source. A model
@@ -112,7 +114,7 @@ def record_generated(ledger: GeneratedLedger, documents: pa.Table, run: str, *, 
     Args:
         ledger: the project's ledger.
         documents: schema ``DOCUMENT``.
-        run: run id.
+        run: run id; None for what was made outside a run.
         sources: human documents (columns ``id``, ``text``). What a document has in common with those it names as
             parents is not taken as its mark.
 
@@ -136,7 +138,7 @@ def record_generated(ledger: GeneratedLedger, documents: pa.Table, run: str, *, 
             "content": pa.array([contents[row] for row in own], pa.string()),
             "generator": part["generator"],
             "recipe": part["recipe"],
-            "run": pa.repeat(pa.scalar(run), len(own)),
+            "run": pa.repeat(pa.scalar(run, pa.string()), len(own)),
             "generation": part["generation"],
             "created": pc.fill_null(part["created"], now),
         }

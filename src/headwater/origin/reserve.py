@@ -10,9 +10,10 @@ On disk, under ``.headwater``: ``reserve.lance`` (documents, who vouches for the
 (salted hashes) and ``refused/`` (documents that were not let in, with the reason).
 """
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -172,6 +173,10 @@ class BatchRecord:
         except (KeyError, TypeError, ValueError, InputError) as error:
             raise StoreError(f"A line of reserve/batches.jsonl is damaged: {error}. Restore it from a copy.") from error
 
+    def as_line(self) -> dict[str, object]:
+        """Return the line."""
+        return asdict(self)
+
 
 def reserve_table(store: Path) -> Table:
     """Return the table of the reserve; one row per document id."""
@@ -205,6 +210,43 @@ def batch_records(store: Path) -> list[BatchRecord]:
         StoreError: a line is damaged.
     """
     return [BatchRecord.of(line) for line in read_lines(reserve_folder(store) / "batches.jsonl")]
+
+
+def pending_record(store: Path) -> BatchRecord | None:
+    """Return the batch whose addition was interrupted, if any: its rows may be there, sealed and recorded or not.
+
+    Raises:
+        StoreError: what is noted of it is damaged.
+    """
+    path = reserve_folder(store) / "pending.json"
+    if not path.exists():
+        return None
+    try:
+        return BatchRecord.of(json.loads(path.read_bytes()))
+    except (ValueError, RecursionError, StoreError) as error:
+        raise StoreError(
+            f"{path} is damaged: it names the batch whose addition was interrupted, and cannot be read. Restore it "
+            "from a copy. Without one, remove it if 'headwater reserve verify' names no rows of a batch that is not "
+            "recorded; if it does, restore the folder .headwater."
+        ) from error
+
+
+def settled_shares(store: Path) -> dict[Part, float] | None:
+    """Return the shares of the split, which were settled with the first batch; None before.
+
+    Raises:
+        StoreError: the file that holds them is damaged.
+    """
+    path = reserve_folder(store) / "reserve.json"
+    if not path.exists():
+        return None
+    try:
+        return {Part(name): float(share) for name, share in json.loads(path.read_bytes())["shares"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"{path} is damaged: it holds the shares of the split, and cannot be read ({error}). Restore it from a "
+            "copy; another split would not fit the documents that are there."
+        ) from error
 
 
 def batch_digest(rows: pa.Table) -> str:

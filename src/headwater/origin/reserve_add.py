@@ -27,8 +27,10 @@ from headwater.origin.reserve import (
     batch_digest,
     batch_records,
     part_rows,
+    pending_record,
     reserve_folder,
     reserve_table,
+    settled_shares,
     word_counts,
 )
 from headwater.origin.trained import training_sets
@@ -212,7 +214,7 @@ def add_to_reserve(
         units, parts_of_groups, follows = _place(sieve, store, kept)
         trained = _trained_on(sieve, store, kept, units, parts_of_groups)
         kept = sieve.kept()
-        shares, warnings = _shares(folder, split)
+        shares, warnings = _shares(store, split)
         placed, sealed_parts = _deal(documents, kept, units, parts_of_groups, trained, shares, rng)
         suspicion = _suspicion(documents, kept, looks_machine)
         rows = documents.take(pa.array(kept, pa.int64()))
@@ -234,7 +236,7 @@ def add_to_reserve(
                     {"schema": SCHEMA_VERSION, "created": created, "shares": {str(k): v for k, v in shares.items()}},
                 )
             # The line is put down first: an addition that is killed is finished, or forgotten, by the next.
-            write_text(folder / "pending.json", json_text(asdict(record)) + "\n")
+            write_text(folder / "pending.json", json_text(record.as_line()) + "\n")
             reserve_table(store).append(table, wait_seconds=10)
             finish_interrupted(store, salt=salt, now=now)
         let_in = set(kept)
@@ -263,11 +265,9 @@ def finish_interrupted(store: Path, *, salt: bytes | None = None, now: datetime 
     Adding does this at its end, and at its beginning for an addition that was killed.
     """
     folder = reserve_folder(store)
-    pending = folder / "pending.json"
-    if not pending.exists():
+    record = pending_record(store)
+    if record is None:
         return
-    line = json.loads(pending.read_bytes())
-    record = BatchRecord.of(line)
     rows = reserve_table(store).read(filter=f"batch = '{record.batch}'")
     if rows.num_rows:
         if record.rotation is not None:
@@ -281,8 +281,8 @@ def finish_interrupted(store: Path, *, salt: bytes | None = None, now: datetime 
             filled = {panel: table for panel, table in assignments.items() if table.num_rows}
             seal(folder / "panels", filled, salt=salt, rotation=record.rotation, now=now)
         if record.batch not in {one.batch for one in batch_records(store)}:
-            append_line(folder / "batches.jsonl", line)
-    pending.unlink()
+            append_line(folder / "batches.jsonl", record.as_line())
+    (folder / "pending.json").unlink()
 
 
 _MARKS = frozenset({EvidenceKind.CONTENT_CREDENTIAL, EvidenceKind.WATERMARK, EvidenceKind.GENERATION_LEDGER})
@@ -582,15 +582,14 @@ def _trained_on(
     return reached
 
 
-def _shares(folder: Path, split: SplitSettings | None) -> tuple[dict[Part, float], list[str]]:
+def _shares(store: Path, split: SplitSettings | None) -> tuple[dict[Part, float], list[str]]:
     asked = split or SplitSettings()
     wanted = {part: float(getattr(asked, part.value)) for part in Part}
     wanted[Part.TRAIN] += wanted.pop(Part.SOURCES)
     wanted = {part: share for part, share in wanted.items() if share > 0}
-    path = folder / "reserve.json"
-    if not path.exists():
+    stored = settled_shares(store)
+    if stored is None:
         return wanted, []
-    stored = {Part(name): float(share) for name, share in json.loads(path.read_bytes())["shares"].items()}
     if split is not None and stored != wanted:
         return stored, ["The shares of the reserve were settled with its first batch; the ones given now do not apply."]
     return stored, []

@@ -3,7 +3,6 @@
 Everything is looked at anew, with what is known today. What cannot be proven is said.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +24,11 @@ from headwater.origin.reserve import (
     How,
     batch_digest,
     batch_records,
+    pending_record,
     reserve_folder,
     reserve_panels,
     reserve_table,
+    settled_shares,
 )
 from headwater.origin.reserve_add import against, copies_of, evidence_of, human_inputs, machine_texts
 from headwater.origin.trained import TrainingSet, training_sets
@@ -154,8 +155,12 @@ def _check_table(store: Path, found: _Findings) -> None:
     faults = len(found.faults)
     for problem in table.check():
         found.fault(Check.TABLE, problem, "reserve.lance", (), "Restore the folder .headwater from a copy.", 1)
-    pending = _pending(store)
-    if (reserve_folder(store) / "pending.json").exists():
+    try:
+        settled_shares(store)
+    except StoreError as error:
+        found.fault(Check.TABLE, str(error), "reserve/reserve.json", (), "Restore the file from a copy.", 1)
+    pending = _pending(store, found)
+    if pending is not None:
         advice = "Add any batch, or repeat the one that was killed: it finishes what was begun."
         found.fault(Check.SEAL, "Adding a batch was interrupted before it was sealed.", "the last batch", (), advice, 1)
     records = _records(store, found)
@@ -195,11 +200,13 @@ def _check_table(store: Path, found: _Findings) -> None:
         )
 
 
-def _pending(store: Path) -> BatchRecord | None:
-    """Return the batch whose addition was interrupted, if any: its rows may be there, sealed and recorded or not."""
+def _pending(store: Path, found: _Findings | None = None) -> BatchRecord | None:
+    """Return the batch whose addition was interrupted, if any; that it cannot be read is a fault."""
     try:
-        return BatchRecord.of(json.loads((reserve_folder(store) / "pending.json").read_bytes()))
-    except (FileNotFoundError, StoreError, ValueError):
+        return pending_record(store)
+    except StoreError as error:
+        if found is not None:
+            found.fault(Check.SEAL, str(error), "reserve/pending.json", (), "Restore the file from a copy.", 1)
         return None
 
 

@@ -5,7 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,7 +19,7 @@ from headwater.origin.columns import meta_value
 from headwater.origin.detector.detector import Detector
 from headwater.origin.detector.fit import fit_detector
 from headwater.origin.examine import scored
-from headwater.origin.judge import Judge
+from headwater.origin.judge import Judge, count_seen, seen_scores
 from headwater.origin.references import read_known, without_shared
 from headwater.origin.result import DocumentVerdict
 from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets, verdicts
@@ -68,8 +68,8 @@ def fit_files(
     rejects: RejectLog,
     rng: np.random.Generator,
     tell: Callable[[str], None],
-) -> Detector:
-    """Return a detector fitted to the texts of files.
+) -> tuple[Detector, tuple[str, ...]]:
+    """Return a detector fitted to the texts of files, and what makes its card too good: it says so, too.
 
     Args:
         human: files, folders or globs of texts known to be human.
@@ -92,9 +92,10 @@ def fit_files(
         read_known(paths, text, group, rejects, origin, tell)
         for paths, origin in ((human, Origin.HUMAN), (machine, Origin.MACHINE))
     ]
-    people, machines, _ = without_shared(*known)
+    people, machines, shared = without_shared(*known)
+    learnt = 0 if base is None else count_seen(seen_scores(base), (*people.texts, *machines.texts))
     tell("fitting")
-    return fit_detector(
+    detector = fit_detector(
         people.texts,
         machines.texts,
         human_groups=people.groups,
@@ -105,6 +106,17 @@ def fit_files(
         rng=rng,
         name=name,
     ).detector
+    warnings = []
+    if shared:
+        warnings.append(f"{shared:,} texts are among the human and the machine texts; they were left out of both.")
+    if learnt and base is not None:
+        warnings.append(
+            f"{learnt:,} of the {len(people) + len(machines):,} texts are texts that detector {base.card.name!r} had "
+            "learnt before. It knows them already, so the held-out figures of this card are too good, and so are "
+            "p-values and shares taken against these texts. Start from a detector that has not seen them, or from none."
+        )
+    card = replace(detector.card, limits=(*warnings, *detector.card.limits))
+    return replace(detector, card=card), tuple(warnings)
 
 
 def score_files(

@@ -88,6 +88,17 @@ class LengthBuckets:
             found.append(float(np.sort(known)[-(above + 1)]) if 0 <= above < len(known) else None)
         return found
 
+    def rate(self, threshold: float, words: ArrayLike) -> float:
+        """Return the share of human documents of these lengths whose p-value is at most the threshold.
+
+        Expected, if they are exchangeable with the references: floor(t (n + 1)) / (n + 1) with n references. Not a
+        number without documents.
+        """
+        sizes = np.array([len(known) for known in self.references])
+        rates = np.floor(threshold * (sizes + 1) + 1e-9) / (sizes + 1)
+        bucket = self.of_words(words)
+        return float(np.minimum(rates, 1.0)[bucket].mean()) if len(bucket) else float("nan")
+
     def describe(self) -> list[tuple[int, int | None, int]]:
         """Return fewest words, most words and number of references of each bucket."""
         ends: list[int | None] = [*(edge - 1 for edge in self.edges[1:]), None]

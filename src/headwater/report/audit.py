@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from headwater.origin.cost import break_even
 from headwater.origin.evidence import Status
 from headwater.origin.result import Artefact, AuditResult, GroupAudit, LengthBucket
 from headwater.report import audit_charts, audit_text, text
@@ -83,6 +84,7 @@ def render_audit_report(result: AuditResult) -> str:
         statuses=[status for status in Status if any(found.get(status) for found in result.evidence.values())],
         origins=[(origin, result.corpus.origins[origin]) for origin in Origin if result.corpus.origins.get(origin)],
         outcomes=audit_text.outcomes(result.costs) if result.costs else [],
+        break_even=break_even(result.costs) if result.costs else 0.0,
         equation=audit_text.precision_equation(result.costs) if result.costs else "",
         series=_series(result.artefacts),
         drifts=[group for group in _with_corpus(result) if group.drift is not None],

@@ -36,7 +36,7 @@ GENERATED = pa.schema(
         pa.field("content", pa.string(), metadata={"meaning": "32 hexadecimal digits, hash of the text"}),
         pa.field("generator", pa.string(), metadata={"meaning": "program or model that made it"}),
         pa.field("recipe", pa.string(), metadata={"meaning": "generator + prompt + decoding"}),
-        pa.field("run", pa.string(), metadata={"meaning": "run that made it; null where imported"}),
+        pa.field("run", pa.string(), metadata={"meaning": "run that made it; null outside a run and where imported"}),
         pa.field("generation", pa.int32(), metadata={"meaning": "generation of the document"}),
         pa.field("created", pa.string(), metadata={"meaning": "when it was recorded, ISO 8601"}),
     ]

@@ -5,7 +5,8 @@ A detector without its card is a number without a meaning; the two are saved tog
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,20 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """How good one form of a detector is."""
+
+    held_out: Quality | None = None
+    """As :attr:`Card.held_out`."""
+    protocols: tuple[Protocol, ...] = ()
+    """As :attr:`Card.protocols`."""
+    false_positives: tuple[FalsePositives, ...] = ()
+    """As :attr:`Card.false_positives`."""
+    calibration_error: float | None = None
+    """As :attr:`Card.calibration_error`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What is known about a detector."""
 
@@ -117,9 +132,9 @@ class Card:
     machine: int
     """Machine texts learnt, those of the base included."""
     own_human: int
-    """Of the human texts, the user's."""
+    """Of the human texts, those the user fitted it to; texts of a base are the base's, whoever gave them."""
     own_machine: int
-    """Of the machine texts, the user's."""
+    """Of the machine texts, those the user fitted it to."""
     weight: float
     """How often each of the user's texts counted."""
     domains: tuple[str, ...]
@@ -148,6 +163,16 @@ class Card:
     """What it refuses."""
     limits: tuple[str, ...] = LIMITS
     """What it cannot do."""
+    fast: Figures | None = None
+    """The figures of the form without the fourth model; None for a detector that has none, whose own are above."""
+
+    def of_fast(self, features: tuple[str, ...]) -> "Card":
+        """Return the card of the form without the fourth model, with its own figures; none where none were taken."""
+        return replace(self, features=features, fast=None, **_fields(self.fast or Figures()))
+
+
+def _fields(figures: Figures) -> dict[str, Any]:
+    return {one.name: getattr(figures, one.name) for one in fields(figures)}
 
 
 def quality(name: str, scores: NDArray[np.float64], is_machine: NDArray[np.bool_]) -> Quality:

@@ -38,6 +38,13 @@ WORDS = GramSpec(words=(1, 2), bits=18)
 """N-grams of the first linear model."""
 CHARACTERS = GramSpec(words=(1, 2), characters=(4,), bits=18)
 """N-grams of the second one, which only a thorough detector has."""
+FEATURES = (
+    "hashed n-grams of words, logistic regression",
+    "pair of n-gram models of sentence shapes, human and machine",
+    "style measures, gradient-boosted trees",
+    "hashed n-grams of words and characters, logistic regression",
+)
+"""What the four models look at."""
 _BATCH = 4096  # texts scored at a time: bounds memory
 
 
@@ -185,9 +192,11 @@ class Detector:
         return np.where(np.diff(tokens.offsets) > 0, scores, np.nan)
 
     def fast(self) -> "Detector":
-        """Return the same detector without its fourth model."""
+        """Return the same detector without its fourth model, and with the card of that form."""
+        if not self.thorough:
+            return self
         models = replace(self.models, characters=None)
-        return replace(self, models=models, thorough_stack=None)
+        return replace(self, card=self.card.of_fast(FEATURES[:3]), models=models, thorough_stack=None)
 
     def save(self, path: Path) -> None:
         """Write the detector to a folder: ``card.json`` and ``weights.npz``, the card last."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError, NotEnoughData
 from headwater.measure.detection import calibration_error
-from headwater.origin.detector.card import Card, lengths, quality
-from headwater.origin.detector.detector import CHARACTERS, WORDS, Detector, Memory, Models, content_id
+from headwater.origin.detector.card import Card, Figures, lengths, quality
+from headwater.origin.detector.detector import CHARACTERS, FEATURES, WORDS, Detector, Memory, Models, content_id
 from headwater.origin.detector.folds import group_folds, joined_groups
 from headwater.origin.detector.grams import hashed_counts, token_shapes
 from headwater.origin.detector.hash_model import fit_grams
@@ -35,13 +35,6 @@ _WORDS_STRENGTH = 0.05
 _CHARACTERS_STRENGTH = 0.1
 _LEVELS = 64  # values a style measure is kept with, for growing the trees again
 _LEAST_TEXTS = 100  # of each class, to learn from nothing
-FEATURES = (
-    "hashed n-grams of words, logistic regression",
-    "pair of n-gram models of sentence shapes, human and machine",
-    "style measures, gradient-boosted trees",
-    "hashed n-grams of words and characters, logistic regression",
-)
-"""What the four models look at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -371,12 +364,10 @@ def _group_ids(
 
 def _card_of(name: str, base: Detector | None, memory: Memory, thorough: bool, new: int) -> Card:
     """Return the card of a detector that learnt the last ``new`` texts of its memory last."""
-    scores = memory.scores[-new:, int(thorough)]
     labels, all_labels = memory.is_machine[-new:], memory.is_machine
-    both = bool(labels.any() and not labels.all())
-    share = np.where(labels, (~labels).sum(), labels.sum())  # both classes count the same
-    own = memory.content != 0
+    own = memory.content[-new:] != 0
     older = base.card if base is not None else None
+    figures = [_figures(memory.scores[-new:, form], labels) for form in range(1 + thorough)]
     return Card(
         name=name,
         version="1",
@@ -385,8 +376,8 @@ def _card_of(name: str, base: Detector | None, memory: Memory, thorough: bool, n
         sources=() if older is None else older.sources,
         human=int((~all_labels).sum()),
         machine=int(all_labels.sum()),
-        own_human=int((~all_labels & own).sum()),
-        own_machine=int((all_labels & own).sum()),
+        own_human=int((~labels & own).sum()),
+        own_machine=int((labels & own).sum()),
         weight=float(memory.weights[-1]),
         domains=() if older is None else older.domains,
         generators=() if older is None else older.generators,
@@ -394,8 +385,20 @@ def _card_of(name: str, base: Detector | None, memory: Memory, thorough: bool, n
         human_words=lengths(memory.words[~all_labels]),
         machine_words=lengths(memory.words[all_labels]),
         features=FEATURES if thorough else FEATURES[:3],
-        held_out=quality("texts learnt last", scores, labels) if both else None,
+        held_out=figures[-1].held_out,
         protocols=(),
         false_positives=(),
-        calibration_error=calibration_error(0.5 + 0.5 * np.tanh(scores / 2), labels, weights=share) if both else None,
+        calibration_error=figures[-1].calibration_error,
+        fast=figures[0] if thorough else None,
+    )
+
+
+def _figures(scores: NDArray[np.float64], labels: NDArray[np.bool_]) -> Figures:
+    """Return what held-out scores of the texts learnt last show; nothing where they are of one kind."""
+    if labels.all() or not labels.any():
+        return Figures()
+    share = np.where(labels, (~labels).sum(), labels.sum())  # both classes count the same
+    return Figures(
+        held_out=quality("texts learnt last", scores, labels),
+        calibration_error=calibration_error(0.5 + 0.5 * np.tanh(scores / 2), labels, weights=share),
     )
