@@ -1,7 +1,7 @@
 """A project folder bound to the verbs: it runs a job, renders its report, then closes the manifest."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,8 +11,20 @@ import pyarrow as pa
 
 from headwater.config import AuditSettings, Settings, commented_toml, load_settings
 from headwater.errors import InputError, StoreError
+from headwater.forecast import (
+    Forecast,
+    Measured,
+    PresetForecast,
+    Quantity,
+    TeamForecast,
+    TeamSettings,
+    forecast,
+    forecast_team,
+    plain_values,
+)
 from headwater.generate import PROMPT, Command, Mirrored, Recipe, mirror_files
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
+from headwater.ledger import Reading, read_ledger
 from headwater.lineage import Graph
 from headwater.loop.inputs import Progress, fingerprint
 from headwater.loop.records import admitted_record
@@ -26,7 +38,15 @@ from headwater.origin.exported import Described, inputs_of, mark_exported, recor
 from headwater.origin.inputs import check_inputs
 from headwater.origin.own_output import record_generated
 from headwater.origin.records import DataSetRecord
-from headwater.report import render_audit_report, render_gate_report, render_lab_report, render_report
+from headwater.report import (
+    forecast_charts,
+    forecast_files,
+    render_audit_report,
+    render_forecast_report,
+    render_gate_report,
+    render_lab_report,
+    render_report,
+)
 from headwater.schema import VERDICT, digest
 from headwater.sources import WRITABLE, RejectLog, expand_paths
 from headwater.store import (
@@ -44,11 +64,23 @@ from headwater.store.generated import GeneratedLedger
 CONFIG = "headwater.toml"
 _EXPERIMENT = "experiment"  # in the settings of a run of the laboratory
 _AUDITED = "audited"  # in the settings of an audit
+_FORECAST = "forecast"  # in the settings of a forecast: the preset, or ``_TEAM``
+_TEAM = "mine"
+_MEASURED = "measured.json"
+CHARTS = "charts"
+"""Folder of a forecast's run with its charts as pictures and the numbers behind them."""
 QUICKSTART_MACHINE_SHARE = 0.5
 
-Result = RunResult | LabResult | AuditResult
+Result = RunResult | LabResult | AuditResult | PresetForecast | TeamForecast
 """What a run of a project can end with."""
-_RESULTS = {"run": RunResult, "experiment": LabResult, "audit": AuditResult}
+_RESULTS = {
+    "run": RunResult,
+    "experiment": LabResult,
+    "audit": AuditResult,
+    "forecast": PresetForecast,
+    "team forecast": TeamForecast,
+}
+Kind = Literal["run", "experiment", "audit", "forecast", "team forecast"]
 
 
 def _silent(done: int, total: int, what: str) -> None:
@@ -274,6 +306,8 @@ class Project:
             return self._finish_audit(
                 folder, AuditSettings.model_validate(kept[_AUDITED]), cast("int", kept["seed"]), progress
             )
+        if _FORECAST in kept:
+            return self._resume_forecast(folder, progress)
         return self._finish(folder, Settings.model_validate(kept), progress)
 
     def lab(
@@ -299,6 +333,75 @@ class Project:
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
         started(folder)
         return self._finish_lab(folder, name, settings, progress)
+
+    def forecast(
+        self,
+        preset: str,
+        options: Mapping[str, Any],
+        progress: Progress = _silent,
+        *,
+        run_id: str | None = None,
+        out: Path | None = None,
+    ) -> PresetForecast:
+        """Make a published forecast again, write its report, charts and numbers, and return it.
+
+        It takes seconds, so the run's folder is made when the numbers are there: bad options leave no run behind.
+
+        Args:
+            preset: see :func:`headwater.forecast.forecast`.
+            options: its other arguments by name.
+            progress: told what is being done.
+            run_id: name of the run; by default the time and a digest of the options.
+            out: folder to write the charts and numbers to as well.
+        """
+        start = time.monotonic()
+        found = forecast(preset, **options, tell=progress)
+        folder = RunFolder.create(self.folder, {_FORECAST: preset, "settings": dict(options)}, run_id=run_id)
+        return cast("PresetForecast", self._finish_forecast(folder, found, start, progress, out))
+
+    def forecast_team(
+        self,
+        settings: TeamSettings,
+        measured: Measured,
+        what_if: Mapping[str, str],
+        progress: Progress = _silent,
+        *,
+        run_id: str | None = None,
+        out: Path | None = None,
+        notes: Sequence[str] = (),
+    ) -> TeamForecast:
+        """Forecast a team's own data, write the report, charts and numbers, and return the forecast.
+
+        Args:
+            settings: see :func:`headwater.forecast.read_team`.
+            measured: what stands in for what the settings leave out; see :meth:`measured`.
+            what_if: other values by dotted key, each a scenario; see :func:`headwater.forecast.plain_values`.
+            progress: told what is being done.
+            run_id: name of the run; by default the time and a digest of the settings.
+            out: folder to write the charts and numbers to as well.
+            notes: further warnings.
+        """
+        start = time.monotonic()
+        found = forecast_team(settings, measured=measured, what_if=plain_values(what_if), progress=progress)
+        found = replace(found, warnings=(*found.warnings, *notes))
+        kept = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+        kept = {_FORECAST: _TEAM, "settings": kept, "what_if": dict(what_if), "notes": list(notes)}
+        folder = RunFolder.create(self.folder, kept, run_id=run_id)
+        save(folder.path / _MEASURED, measured, Measured)
+        return cast("TeamForecast", self._finish_forecast(folder, found, start, progress, out))
+
+    def measured(self, tokens_per_word: Quantity | None = None) -> Reading:
+        """Return what the project's finished audits and runs say about the inputs of its forecast.
+
+        Args:
+            tokens_per_word: of the team's tokenizer; see :data:`headwater.ledger.TOKENS_PER_WORD`.
+        """
+        finished = [
+            folder
+            for folder in self.runs()
+            if (folder.path / "manifest.json").exists() and self.kind(folder) in {"run", "audit"}
+        ]
+        return read_ledger([cast("RunResult | AuditResult", self.result(one.id)) for one in finished], tokens_per_word)
 
     def result(self, run: str) -> Result:
         """Return the result of a finished run, experiment or audit.
@@ -344,15 +447,18 @@ class Project:
                 f"Run {folder.id} is an experiment of the laboratory. It keeps no family tree; its report has the "
                 "inbreeding coefficient of every generation."
             )
-        if self.kind(folder) == "audit":
-            raise InputError(f"Run {folder.id} is an audit. Nothing was trained in it, so it has no family tree.")
+        if self.kind(folder) != "run":
+            what = "an audit" if self.kind(folder) == "audit" else "a forecast"
+            raise InputError(f"Run {folder.id} is {what}. Nothing was trained in it, so it has no family tree.")
         name = folder.id
         return Graph.from_events(events, cast("Literal['tokens', 'items']", unit), name), name
 
     @staticmethod
-    def kind(run: RunFolder) -> Literal["run", "experiment", "audit"]:
+    def kind(run: RunFolder) -> Kind:
         """Return what a run of the project is."""
         settings = run.settings()
+        if _FORECAST in settings:
+            return "team forecast" if settings[_FORECAST] == _TEAM else "forecast"
         return "experiment" if _EXPERIMENT in settings else "audit" if _AUDITED in settings else "run"
 
     def runs(self) -> list[RunFolder]:
@@ -395,6 +501,54 @@ class Project:
                     "versions": dict(result.versions),
                     "seconds": result.seconds,
                     "files": ["settings.toml", "result.json", "report.html"],
+                }
+            )
+        return result
+
+    def _resume_forecast(self, folder: RunFolder, progress: Progress) -> Forecast:
+        kept = cast("dict[str, Any]", folder.settings())
+        start = time.monotonic()
+        if kept[_FORECAST] != _TEAM:
+            found: Forecast = forecast(str(kept[_FORECAST]), **kept["settings"], tell=progress)
+        else:
+            # a run that was killed before this file was written had nothing measured in it that anybody saw
+            there = (folder.path / _MEASURED).exists()
+            measured = load(folder.path / _MEASURED, Measured) if there else self.measured().measured
+            found = forecast_team(
+                TeamSettings.model_validate(kept["settings"]),
+                measured=measured,
+                what_if=plain_values(kept.get("what_if", {})),
+                progress=progress,
+            )
+            found = replace(found, warnings=(*found.warnings, *kept.get("notes", ())))
+        return self._finish_forecast(folder, found, start, progress, None)
+
+    def _finish_forecast(
+        self, folder: RunFolder, found: Forecast, start: float, progress: Progress, out: Path | None
+    ) -> Forecast:
+        with folder.working():
+            result = replace(
+                found,
+                run=folder.id,
+                created=folder.created,
+                versions=used_versions(),
+                seconds=round(time.monotonic() - start, 2),
+            )
+            kind = TeamForecast if isinstance(result, TeamForecast) else PresetForecast
+            save(folder.path / "result.json", result, kind)
+            progress(0, 0, "drawing")
+            charts = forecast_charts(result)
+            write_text(folder.path / "report.html", render_forecast_report(result, charts))
+            files = forecast_files(result, charts)
+            for place in (folder.path / CHARTS, *([out] if out is not None else [])):
+                place.mkdir(parents=True, exist_ok=True)
+                for name, content in files.items():
+                    write_bytes(place / name, content)
+            folder.finish(
+                {
+                    "versions": dict(result.versions),
+                    "seconds": result.seconds,
+                    "files": ["settings.toml", "result.json", "report.html", *(f"{CHARTS}/{name}" for name in files)],
                 }
             )
         return result

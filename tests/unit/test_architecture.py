@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"curate", "origin", "generate", "gate", "forecast"}),
     frozenset({"loop", "lab"}),
     frozenset({"report"}),
-    frozenset({"project", "view", "cli"}),
+    frozenset({"ledger", "project", "view", "cli"}),
 )
 # Within a floor folders stand alone, with these exceptions.
 NEIGHBOURS = {
@@ -31,6 +31,7 @@ NEIGHBOURS = {
     "models": {"text"},
     "measure": {"text", "models"},
     "lab": {"loop"},
+    "project": {"ledger"},
     "cli": {"project"},
     "view": {"project"},
 }
@@ -41,6 +42,13 @@ PUBLIC = {
     "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
+    "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
+        Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml
+        constant contamination date_at dates_of_use effective_parameters effective_tokens epoch_multiplier
+        first_passage fit_machine_share forecast forecast_team full_use kept_human_share loss machine_share
+        optimal_parameters parse plain_values rate_quantity read_team share_quantity shares_by_month
+        stock_over_time synthetic_limit synthetic_worth team_settings tokens_for_loss tokens_of_words
+        worth_from_runs""",
     "gate": """DSIR AdmitAll Bar Card Certifier Check Checked Discriminator Findings Gate GateState HardChecks
         LowestPerplexity RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
         SliceEvidence SteeringEvidence cards run_checks token_counts

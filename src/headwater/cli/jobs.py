@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from headwater.errors import ConfigError
+
 if TYPE_CHECKING:
     from headwater.store import RunFolder
 
@@ -50,3 +52,15 @@ def carry_out(place: Any, job: Any, *, quiet: bool) -> Any:
 def _resume_command(place: Any, run: str) -> str:
     where = [] if place.folder == Path() else ["--project", str(place.folder)]
     return shlex.join(["headwater", "runs", "resume", run, *where])
+
+
+def pairs(given: list[str], option: str) -> dict[str, str]:
+    """Return ``key=value`` arguments by key.
+
+    Raises:
+        ConfigError: an argument has no key or no equals sign; every one is named.
+    """
+    wrong = [f"{option} {one}: write key=value" for one in given if "=" not in one or not one.partition("=")[0].strip()]
+    if wrong:
+        raise ConfigError(wrong, "the command")
+    return {key.strip(): value.strip() for key, value in (one.split("=", 1) for one in given)}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
-from headwater.errors import ConfigError, HeadwaterError, MissingExtraError
+from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out, pairs
+from headwater.errors import HeadwaterError, MissingExtraError
 
 if TYPE_CHECKING:
     from headwater.lab import LabResult
@@ -63,7 +63,7 @@ def run(
 
     one = experiment(name)
     given = {"seeds": seeds, "generations": generations, "regime": regime, "seed": seed, "model": model, "data": data}
-    chosen = {**_pairs(changes or []), **{key: value for key, value in given.items() if value is not None}}
+    chosen = {**pairs(changes or [], "--set"), **{key: value for key, value in given.items() if value is not None}}
     settings = settings_of(one, _anchored(chosen), quick=quick)
     if dry_run:
         if as_json:
@@ -221,15 +221,3 @@ def _anchored(given: dict[str, Any]) -> dict[str, Any]:
     paths = {key: str(given[key]) for key in ("data", "model") if given.get(key)}
     there = {key: path for key, path in paths.items() if glob.glob(path)}  # noqa: PTH207  (a pattern is no path yet)
     return {**given, **{key: os.path.abspath(path) for key, path in there.items()}}  # noqa: PTH100
-
-
-def _pairs(changes: list[str]) -> dict[str, str]:
-    """Return ``key=value`` arguments as a dictionary.
-
-    Raises:
-        ConfigError: an argument has no key or no equals sign.
-    """
-    wrong = [f"--set {one}: write key=value" for one in changes if not one.partition("=")[0].strip() or "=" not in one]
-    if wrong:
-        raise ConfigError(wrong, "the command")
-    return {key.strip(): value.strip() for key, value in (one.split("=", 1) for one in changes)}

@@ -16,6 +16,7 @@ from headwater import __version__
 from headwater.cli.audit import audit, print_audit
 from headwater.cli.credentials import credentials
 from headwater.cli.detector import detector_app
+from headwater.cli.forecast import forecast, print_forecast
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
 from headwater.cli.lineage import lineage_app
@@ -24,10 +25,6 @@ from headwater.errors import ConfigError, HeadwaterError
 
 if TYPE_CHECKING:
     from headwater.config import Settings
-    from headwater.lab import LabResult
-    from headwater.loop.result import RunResult
-    from headwater.loop.stream_gate import GateResult
-    from headwater.origin import AuditResult
 
 app = typer.Typer(
     name="headwater",
@@ -46,6 +43,7 @@ app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")
 app.add_typer(lineage_app, name="lineage")
+app.command(epilog="Example: headwater forecast --mine team.toml --what-if gate.recall=0.95")(forecast)
 
 Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
@@ -337,9 +335,13 @@ def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool)
 
 def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
     from headwater.cli.output import print_json, run_json, run_summary
+    from headwater.forecast import PresetForecast, TeamForecast
     from headwater.lab import LabResult
     from headwater.origin import AuditResult
 
+    if isinstance(result, PresetForecast | TeamForecast):
+        print_forecast(place, result, as_json=as_json)
+        return
     if isinstance(result, LabResult):
         print_result(place, result, as_json=as_json)
         return
@@ -356,15 +358,16 @@ def _print_run(place: Any, result: Any, *, as_json: bool) -> None:
 _BAD_ROWS = 0.01  # more than this share of unusable rows is a finding
 
 
-def _exit_with_findings(result: "RunResult | GateResult | LabResult | AuditResult", *, check: bool) -> None:
+def _exit_with_findings(result: Any, *, check: bool) -> None:
     from headwater.lab import LabResult
-    from headwater.origin import AuditResult
+    from headwater.loop.result import RunResult
+    from headwater.loop.stream_gate import GateResult
 
     if isinstance(result, LabResult):
         exit_with_checks(result, check=check)
         return
-    if isinstance(result, AuditResult):
-        return  # an audit has no limit of its own; headwater audit --check names one
+    if not isinstance(result, RunResult | GateResult):
+        return  # audits and forecasts have no limit of their own; --check of their commands names one
     rejected = any(card.verdict.value == "rejected" for card in result.cards)
     reading = result.reading
     if check and (rejected or reading.bad > _BAD_ROWS * (reading.read + reading.bad)):

@@ -13,7 +13,7 @@ from headwater.forecast.measured import (
 from headwater.forecast.mine import forecast_team
 from headwater.forecast.passage import as_published, date_at, first_passage, full_use
 from headwater.forecast.preset import PRESETS, RULES, forecast
-from headwater.forecast.quantities import Quantity, Schedule, parse
+from headwater.forecast.quantities import Quantity, Schedule, constant, parse
 from headwater.forecast.result import Forecast, PresetForecast, TeamForecast
 from headwater.forecast.scaling import (
     MUENNIGHOFF,
@@ -27,7 +27,15 @@ from headwater.forecast.scaling import (
     tokens_for_loss,
 )
 from headwater.forecast.supply import admitted, capacity, dates_of_use, stock_over_time, synthetic_limit
-from headwater.forecast.team import Measured, Measurement, TeamSettings, commented_team_toml, read_team, team_settings
+from headwater.forecast.team import (
+    Measured,
+    Measurement,
+    TeamSettings,
+    commented_team_toml,
+    plain_values,
+    read_team,
+    team_settings,
+)
 
 __all__ = [
     "MUENNIGHOFF",
@@ -48,6 +56,7 @@ __all__ = [
     "as_published",
     "capacity",
     "commented_team_toml",
+    "constant",
     "contamination",
     "date_at",
     "dates_of_use",
@@ -64,6 +73,7 @@ __all__ = [
     "machine_share",
     "optimal_parameters",
     "parse",
+    "plain_values",
     "rate_quantity",
     "read_team",
     "share_quantity",

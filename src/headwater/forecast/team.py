@@ -517,6 +517,27 @@ def team_settings(
     return settings.model_copy(update={"team": settings.team.model_copy(update={"start": start})})
 
 
+def plain_values(texts: Mapping[str, str]) -> dict[str, object]:
+    """Return values by dotted key as a command line gives them: a table or list is TOML, everything else stays text.
+
+    Raises:
+        ConfigError: a table or list is no TOML; every such key is named.
+    """
+    values: dict[str, object] = {}
+    faults = []
+    for key, text in texts.items():
+        if not text.lstrip().startswith(("{", "[")):
+            values[key] = text.strip()
+            continue
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            faults.append(f"{key}: {text} is no table of dates ({error}); write '{{ 2026 = 0.35, 2028 = 0.5 }}'")
+    if faults:
+        raise ConfigError(faults, "the command")
+    return values
+
+
 def changed_settings(settings: TeamSettings, changes: Mapping[str, object]) -> TeamSettings:
     """Return settings with other values by dotted key; of keys that exclude each other the new one stays.
 
