@@ -49,7 +49,10 @@ def passage(years, median, sd, most=1.0):
     return Passage(years, probability, FullUse(*quantiles, beyond_horizon=1 - probability[-1]))
 
 
-def series(name, variant, unit, stock, demand, use, years=grid(2023, 2050, 0.25)):
+QUARTERS = grid(2023, 2050, 0.25)
+
+
+def series(name, variant, unit, stock, demand, use, years=QUARTERS):
     """Stock and demand grow evenly; each is log10 at the start, growth per year and standard deviation."""
     start = years[0]
     fans = [
@@ -84,8 +87,8 @@ PRESET = PresetForecast(
         series("text", "mixture", "tokens", TEXT_STOCK, (12.85, 0.34, 0.19, 0.04), (2029.1, 2.2, 0.97)),
     ),
     scenarios=(
-        Scenario("5x overtraining", "Data sets five times as large as is optimal.", passage(grid(2023, 2050, 0.25), 2027.6, 1.8).date),
-        Scenario("100x overtraining", "An artefact of clipping in the original.", passage(grid(2023, 2050, 0.25), 2025.1, 1.6).date),
+        Scenario("5x overtraining", "Data sets five times as large as is optimal.", passage(QUARTERS, 2027.6, 1.8).date),
+        Scenario("100x overtraining", "An artefact of clipping in the original.", passage(QUARTERS, 2025.1, 1.6).date),
     ),
     waterfall=(
         Step("Indexed web", 1.6e14, 5.1e14, 1.7e15, "Pages times their length, in tokens."),
@@ -180,7 +183,7 @@ TEAM = TeamForecast(
     versions={"headwater": "0.1.0", "numpy": "2.4.6"},
 )  # fmt: skip
 
-NEVER = passage(grid(2023, 2050, 0.25), 2090.0, 3.0)
+NEVER = passage(QUARTERS, 2090.0, 3.0)
 """Full use beyond the horizon in every draw."""
 
 BEYOND = replace(PRESET, series=tuple(replace(one, use=NEVER) for one in PRESET.series))

@@ -31,11 +31,8 @@ def forecast_summary(result: Forecast, page: str) -> str:
         lines += _scenarios("What if", result.what_if, result)
     else:
         lines += _scenarios("Other assumptions", result.scenarios, result)
-        lines += (
-            ["", *(f"In place of the original: {_line(one)}" for one in result.substituted)]
-            if result.substituted
-            else []
-        )
+        if result.substituted:
+            lines += ["", *(f"In place of the original: {_line(one)}" for one in result.substituted)]
     lines += ["", f"Report: {page}"] if page else []
     if isinstance(result, TeamForecast):
         lines += [f"Warning: {_line(warning)}" for warning in result.warnings]
@@ -78,7 +75,7 @@ def _scenarios(title: str, scenarios: Sequence[Scenario], result: Forecast) -> l
     if not scenarios:
         return []
     horizon = year(result.horizon)
-    rows = [("", "10%", "median", "90%", "beyond")]
+    rows: list[tuple[str, ...]] = [("", "10%", "median", "90%", "beyond")]
     rows += [
         (
             name(one.name),

@@ -134,8 +134,8 @@ def _waterfall_chart(result: Forecast, rule: str) -> Chart:
     at = f" in {result.waterfall_year:g}" if isinstance(result, PresetForecast) else f" in {result.start:.6g}"
     caption = (
         f"What is left of the stock after each step{at}, logarithmic, because the steps multiply. Bars: medians, from "
-        "what there was before to what is left, with the factor at the right; lines: 90% interval (5% to 95%) of what is "
-        f"left. {rule}"
+        "what there was before to what is left, with the factor at the right; lines: 90% interval (5% to 95%) of what "
+        f"is left. {rule}"
     )
     return Chart("waterfall", "From the raw to the effective stock", draw_waterfall(steps, _unit(result)), caption)
 
@@ -152,9 +152,9 @@ def _tornado_chart(result: TeamForecast, rule: str) -> Chart:
     base = plan.use.date.p50 if plan else None
     svg = draw_tornado(result.tornado, base, result.start, result.horizon, horizon)
     caption = (
-        "Median date of full use with one input at its 10% point and at its 90% point (the ends of its 80% interval), all "
-        f"others as they are. The values stand at the ends; an open bar is a date beyond the horizon, with the probability that is "
-        f"left to it; the vertical line is the median of the forecast. {rule}"
+        "Median date of full use with one input at its 10% point and at its 90% point (the ends of its 80% interval), "
+        "all others as they are. The values stand at the ends; an open bar is a date beyond the horizon, with the "
+        f"probability that is left to it; the vertical line is the median of the forecast. {rule}"
     )
     return Chart("tornado", "What moves the date", svg, caption)
 
@@ -227,7 +227,6 @@ def draw_probability(found: Sequence[Use]) -> str:
             strokeWidth=2.2, color=look.colour, strokeDash=list(look.dash), clip=True
         )
         top.append(line.encode(x, y))
-        # dots and bars of what is left keep their solid line
         marks = [
             {"x": at, "y": level}
             for level, at in ((0.1, use.date.p10), (0.9, use.date.p90))
@@ -296,9 +295,10 @@ def _interval_rows(shown: Sequence[Use], labels: Sequence[str], ends: tuple[floa
     import altair as alt
 
     first, last = ends
-    x = alt.X(
-        "x:Q", title=None, scale=alt.Scale(domain=[first, last], nice=False), axis=alt.Axis(labels=False, ticks=False, domain=False, grid=True, gridColor=GRID, values=year_ticks(first, last, 8))
-    )  # fmt: skip
+    axis = alt.Axis(
+        labels=False, ticks=False, domain=False, grid=True, gridColor=GRID, values=year_ticks(first, last, 8)
+    )
+    x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[first, last], nice=False), axis=axis)
     y = alt.Y("label:N", sort=list(labels), title=None, axis=None)
     layers: list[alt.Chart] = []
     for label, use in zip(labels, shown, strict=True):
@@ -419,7 +419,7 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last
     span = max(high - low, 1.0)
     left, right = max(first, low - 0.18 * span), (last if open_end else min(last, high + 0.18 * span))
     if right - left < 1:
-        left, right = right - 1, right
+        left = right - 1
     middle = right if base is None else base
     rows: list[Row] = []
     for label, swing in zip(labels, shown, strict=True):
@@ -471,12 +471,9 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last
         dy=-9, fontSize=12, color=INK, align="center" if base is not None else "right"
     )
     layers.append(head.encode(alt.X("from:Q", scale=scale), alt.Text("text:N"), y=alt.value(0)))
-    key = alt.Chart(data([{"text": "input at its 10% point"}])).mark_text(
-        align="left", fontSize=12, color=ORANGE, dy=-9
-    )
-    layers.append(key.encode(alt.Text("text:N"), x=alt.value(_WIDE + 12), y=alt.value(0)))
-    other = alt.Chart(data([{"text": "at its 90% point"}])).mark_text(align="left", fontSize=12, color=BLUE, dy=-9)
-    layers.append(other.encode(alt.Text("text:N"), x=alt.value(_WIDE + 148), y=alt.value(0)))
+    for words, at_px, colour in (("input at its 10% point", 12, ORANGE), ("at its 90% point", 148, BLUE)):
+        key = alt.Chart(data([{"text": words}])).mark_text(align="left", fontSize=12, color=colour, dy=-9)
+        layers.append(key.encode(alt.Text("text:N"), x=alt.value(_WIDE + at_px), y=alt.value(0)))
     told = " ".join(f"{row['label']} {row['text']}." for row in rows)
     drawing = alt.layer(*layers).properties(width=_WIDE, height=40 * len(shown))
     return to_svg(drawing, "tornado", "What moves the date", f"Median date by input value. {told}")

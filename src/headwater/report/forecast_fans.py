@@ -51,17 +51,13 @@ def panels_of(result: Forecast) -> list[Panel]:
         return sorted(made, key=lambda panel: panel.use.key != "gate")
     chosen = main_series(result.series)
     only_images = all(series.name == "images" for series in result.series)
-    found = [
-        (
-            series not in chosen,
-            Panel(
-                series.name, use.label, name(series.unit), series.stock, series.demand, "Stock", "Largest data set", use,
-                # real data sets are counted in words or tokens unless the forecast is about images alone
-                result.dots if series.name != "images" or only_images else (),
-            ),
-        )
-        for use, series in zip(lines, result.series, strict=True)
-    ]  # fmt: skip
+    found = []
+    for use, series in zip(lines, result.series, strict=True):
+        # real data sets are counted in words or tokens unless the forecast is about images alone
+        dots = result.dots if series.name != "images" or only_images else ()
+        names = "Stock", "Largest data set"
+        panel = Panel(series.name, use.label, name(series.unit), series.stock, series.demand, *names, use, dots)
+        found.append((series not in chosen, panel))
     return [panel for _, panel in (sorted(found, key=lambda one: one[0]) if len(chosen) == 1 else found)]
 
 
@@ -271,7 +267,8 @@ def _ends(
     layers = []
     for place, (_, label, value, colour) in zip(places, found, strict=True):
         text = [label.replace("Largest data set", "Data set"), value] if lines == 2 else f"{label} {value}".rstrip()
-        mark = alt.Chart(data([{}])).mark_text(align="left", fontSize=11 if lines == 2 else 12, color=colour, text=text, lineHeight=13)  # fmt: skip
+        letters = 11 if lines == 2 else 12
+        mark = alt.Chart(data([{}])).mark_text(align="left", fontSize=letters, color=colour, text=text, lineHeight=13)
         layers.append(mark.encode(x=alt.value(width + 7), y=alt.value((1 - place) * height - (6 if lines == 2 else 0))))
     return layers
 
@@ -330,7 +327,7 @@ def draw_contamination(result: TeamForecast) -> str:
 
     sheets: dict[str, Sequence[Row]] = {}
     first = min(points[0][0] for _, points, _, _ in found)
-    last = max(max(points[-1][0] for _, points, _, _ in found), first + 0.1)
+    last = max(first + 0.1, *(points[-1][0] for _, points, _, _ in found))
     top = min(max(max(point[6] for point in points) for _, points, _, _ in found) * 1.08 or 0.01, 1.0)
     x = alt.X("x:Q", title=None, scale=alt.Scale(domain=[first, last], nice=False), axis=years_axis(first, last, 9))
     up = {

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -65,16 +66,16 @@ def framed(chart: Chart) -> str:
     head = re.match(r'<svg [^>]*? width="([\d.]+)" height="([\d.]+)"[^>]*>', chart.svg)
     assert head is not None
     width, height = float(head[1]), float(head[2])
-    lines = _wrapped(printable(chart.caption, 1200), max(int(width / _LETTER), 40))
+    lines = textwrap.wrap(printable(chart.caption, 1200), max(int(width / _LETTER), 40))
     # a narrow chart is widened to what its title needs
     across = max(width, 9.0 * len(chart.title)) + 2 * _MARGIN
     down = _TITLE + height + _LINE * len(lines) + 2 * _MARGIN
     labels = re.search(r'aria-labelledby="([^"]*)"', head[0])
-    inner = (
-        f'<svg x="{_MARGIN}" y="{_TITLE + 8}" width="{head[1]}" height="{head[2]}" viewBox="0 0 {head[1]} {head[2]}">'
-    )
+    size = f'width="{head[1]}" height="{head[2]}" viewBox="0 0 {head[1]} {head[2]}"'
+    inner = f'<svg x="{_MARGIN}" y="{_TITLE + 8}" {size}>'
+    first = _TITLE + height + 26
     caption = "".join(
-        f'<text x="{_MARGIN}" y="{_TITLE + height + 26 + _LINE * i:.0f}" font-size="12" fill="{MUTED}">{escape(line)}</text>'
+        f'<text x="{_MARGIN}" y="{first + _LINE * i:.0f}" font-size="12" fill="{MUTED}">{escape(line)}</text>'
         for i, line in enumerate(lines)
     )
     return (
@@ -84,12 +85,6 @@ def framed(chart: Chart) -> str:
         f'<text x="{_MARGIN}" y="28" font-size="17" font-weight="bold" fill="{INK}">{escape(chart.title)}</text>'
         f"{inner}{chart.svg[head.end() :]}{caption}</svg>"
     )
-
-
-def _wrapped(text: str, letters: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, letters)
 
 
 def forecast_tables(result: Forecast) -> Mapping[str, Table]:

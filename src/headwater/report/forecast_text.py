@@ -155,9 +155,8 @@ def _preset_verdict(result: PresetForecast) -> str:
         horizon = Use("", "", "", chosen[0].use).horizon
         return f"{model} {_used(KINDS[chosen[0].name], chosen[0].use, horizon)}"
     parts = [f"{KINDS[one.name]} {_when(one.use)}" for one in chosen]
-    others = [
-        one for one in result.series if one.variant == "compute" and one not in chosen and one.use.date.p50 is not None
-    ]
+    rest = [one for one in result.series if one not in chosen and one.use.date.p50 is not None]
+    others = [one for one in rest if one.variant == "compute"]
     sentence = f"{model} the stock is fully used for {listed(parts)}."
     if others:
         told = listed([f"{KINDS[one.name]} in {year(one.use.date.p50)}" for one in others])
@@ -194,7 +193,7 @@ def main_plan(result: TeamForecast) -> Plan | None:
 
 
 def _used(what: str, passage: Passage, horizon: str) -> str:
-    """Return ``text is fully used in 2029 (80%: 2027 to 2035); 3% chance it does not happen before 2050.``"""
+    """Return ``text is fully used in 2029 (80%: 2027 to 2035); 3% chance ...``, as a sentence."""
     found = passage.date
     verb = "are" if what in {"images", "the team's data"} else "is"
     if found.p50 is None:
