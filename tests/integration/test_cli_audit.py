@@ -204,7 +204,9 @@ def test_a_stated_limit_is_a_finding(corpora, tmp_path, cli):
 
 def test_evidence_decides_before_the_detector_and_is_counted(corpora, tmp_path, cli):
     lines = corpora.corpus.read_text("utf-8").splitlines()[:60]
-    marked = [json.loads(line) | {"created": "2015-03-01", "digitalSourceType": "trainedAlgorithmicMedia"} for line in lines]
+    marked = [
+        json.loads(line) | {"created": "2015-03-01", "digitalSourceType": "trainedAlgorithmicMedia"} for line in lines
+    ]
     path = write(tmp_path / "marked.jsonl", marked)
     code, out, err = cli(
         "audit", path, "--human", corpora.human, "--json", "-q", "-C", tmp_path, "--dated-by", "the archive"

@@ -54,7 +54,10 @@ def test_counts_and_lists():
 def test_references_have_unique_keys_and_can_be_found():
     assert len({entry.key for entry in REFERENCES}) == len(REFERENCES)
     for entry in REFERENCES:
-        assert entry.link.startswith(("https://doi.org/10.", "https://arxiv.org/abs/")) or entry.kind in {"book", "misc"}
+        assert entry.link.startswith(("https://doi.org/10.", "https://arxiv.org/abs/")) or entry.kind in {
+            "book",
+            "misc",
+        }
         assert entry.link.startswith("https://") or entry.kind == "book"
         assert str(entry.year) in entry.key
         plain = unicodedata.normalize("NFKD", entry.authors[0].split(",")[0].lower())

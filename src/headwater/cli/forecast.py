@@ -93,8 +93,8 @@ def forecast(
         else:
             found = _team(place, mine, changes or [], ledger=ledger, tokens_per_word=tokens_per_word)
             settings, measured, notes = found
-            asked = pairs(what_if or [], "--what-if")
-            result = place.forecast_team(settings, measured, asked, progress, run_id=run_id, out=out, notes=notes)
+            other = pairs(what_if or [], "--what-if")
+            result = place.forecast_team(settings, measured, other, progress, run_id=run_id, out=out, notes=notes)
     print_forecast(place, result, as_json=as_json)
     if check is not None and _likely_before(result, check):
         raise typer.Exit(1)

@@ -479,7 +479,7 @@ def _records(per_word: float) -> tuple[Dot, ...]:
 
 def _recent() -> tuple[Dot, ...]:
     return tuple(
-        Dot(one.name if one.text_only else f"{one.name} (not text alone)", one.year, one.size, one.source)
+        Dot(one.name if one.text_only else f"{one.name} (multimodal)", one.year, one.size, one.source)
         for one in sorted(recent_training_sets(), key=lambda one: one.year)
     )
 

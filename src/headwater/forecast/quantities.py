@@ -137,7 +137,7 @@ def parse(value: object) -> Quantity:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError(f"{value!r} is no quantity; write {ALLOWED}")  # noqa: TRY004  (settings report ValueError)
     if not isinstance(value, str):
-        return Quantity("constant", (_finite(float(value), str(value)),), f"{value:g}")
+        return Quantity("constant", (_finite(float(value), str(value)),), f"{value:.12g}")
     text = value.strip()
     if single := _SINGLE.fullmatch(text):
         return Quantity("constant", (_number(single[1], single[2]),), text)
@@ -187,7 +187,7 @@ def _finite(value: float, text: str) -> float:
 
 def written(quantity: Quantity) -> str:
     """Return a quantity in the form :func:`parse` reads."""
-    numbers = [f"{number:g}" for number in quantity.parameters]
+    numbers = [f"{number:.12g}" for number in quantity.parameters]
     if quantity.kind == "constant":
         return numbers[0]
     return "..".join(numbers) if quantity.kind == "range" else f"{quantity.kind}({', '.join(numbers)})"

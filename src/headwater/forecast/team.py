@@ -124,7 +124,7 @@ def _plain(value: Value) -> Any:
     """Return a value as TOML has it."""
     if isinstance(value, Schedule):
         return {f"{year:.10g}": _plain(one) for year, one in zip(value.years, value.values, strict=True)}
-    return value.parameters[0] if value.certain else (value.text or written(value))
+    return value.text or written(value)
 
 
 def year_of(day: date) -> float:
