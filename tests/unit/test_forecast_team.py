@@ -240,10 +240,10 @@ def test_what_was_stated_is_written_and_read_back() -> None:
     assert stated == {
         "team": {"start": year_of(TODAY)},
         "stock": {"tokens": "15B..25B"},
-        "intake": {"tokens_per_month": 500e6},
-        "machine": {"share": {"2027": 0.3, "2028.5": "0.3..0.5"}},
-        "gate": {"recall": 0.9},
-        "need": {"tokens": 30e9, "growth": "1.3..2.0"},
+        "intake": {"tokens_per_month": "500000000"},
+        "machine": {"share": {"2027": "0.3", "2028.5": "0.3..0.5"}},
+        "gate": {"recall": "90%"},
+        "need": {"tokens": "30B", "growth": "1.3..2.0"},
     }
     again = team_settings(stated, today=TODAY)
     assert again.model_dump() == settings.model_dump()
