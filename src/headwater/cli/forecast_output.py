@@ -6,7 +6,17 @@ from typing import Any
 from headwater.cli.output import _aligned
 from headwater.forecast.result import Forecast, FullUse, PresetForecast, Scenario, TeamForecast
 from headwater.report.forecast_files import forecast_document
-from headwater.report.forecast_text import RULE_NAMES, amount, capital, date, forecast_verdict, rule_of, uses, year
+from headwater.report.forecast_text import (
+    RULE_NAMES,
+    amount,
+    capital,
+    date,
+    forecast_verdict,
+    rule_of,
+    until,
+    uses,
+    year,
+)
 from headwater.report.text import name, number, percent, printable
 
 _MOST_ROWS = 25
@@ -22,10 +32,12 @@ def forecast_summary(result: Forecast, page: str) -> str:
     """Return a forecast in a few lines for a person: the verdict, the dates, the steps, and what to know."""
     lines = [forecast_verdict(result), "", *_dates(result)]
     if result.waterfall:
-        at = year(result.waterfall_year if isinstance(result, PresetForecast) else result.start)
+        at = f", {year(result.waterfall_year)}" if isinstance(result, PresetForecast) else ""
         rows = [("", "5%", "median", "95%")]
-        rows += [(name(s.name), amount(s.p5), amount(s.p50), amount(s.p95)) for s in result.waterfall[:_MOST_ROWS]]
-        lines += ["", f"Stock after each step, {at} (90%):", *_columns(rows)]
+        rows += [
+            (capital(name(s.name)), amount(s.p5), amount(s.p50), amount(s.p95)) for s in result.waterfall[:_MOST_ROWS]
+        ]
+        lines += ["", f"Stock after each step{at} (90%):", *_columns(rows)]
     if isinstance(result, TeamForecast):
         lines += _sensitivity(result)
         lines += _scenarios("What if", result.what_if, result)
@@ -48,7 +60,7 @@ def _dates(result: Forecast) -> list[str]:
         cells = [date(value, line.horizon) for value in (found.p5, found.p10, found.p50, found.p90, found.p95)]
         runway = [_runway(result.plans[number_].runway_years)] if isinstance(result, TeamForecast) else []
         rows.append((name(line.label), *cells, percent(found.beyond_horizon, 1), *runway))
-    head = f"Full use ({RULE_NAMES[rule_of(result)]}; {result.draws:,} draws, looked at until {year(result.horizon)}):"
+    head = f"Full use ({RULE_NAMES[rule_of(result)]}; {result.draws:,} draws, looked at until {until(result.horizon)}):"
     return [head, *_columns(rows)] if len(rows) > 1 else [head, "  nothing"]
 
 
@@ -62,10 +74,16 @@ def _runway(found: FullUse) -> str:
 def _sensitivity(result: TeamForecast) -> list[str]:
     if not result.tornado:
         return []
-    horizon = year(result.horizon)
+    horizon = until(result.horizon)
     rows = [("", "at 10%", "date", "at 90%", "date")]
     rows += [
-        (name(s.title), name(s.low_value), date(s.low_date, horizon), name(s.high_value), date(s.high_date, horizon))
+        (
+            capital(name(s.title)),
+            name(s.low_value),
+            date(s.low_date, horizon),
+            name(s.high_value),
+            date(s.high_date, horizon),
+        )
         for s in result.tornado[:_MOST_ROWS]
     ]
     return ["", "What moves the median date, largest first:", *_columns(rows)]
@@ -74,11 +92,11 @@ def _sensitivity(result: TeamForecast) -> list[str]:
 def _scenarios(title: str, scenarios: Sequence[Scenario], result: Forecast) -> list[str]:
     if not scenarios:
         return []
-    horizon = year(result.horizon)
+    horizon = until(result.horizon)
     rows: list[tuple[str, ...]] = [("", "10%", "median", "90%", "beyond")]
     rows += [
         (
-            name(one.name),
+            capital(name(one.name)),
             *(date(value, horizon) for value in (one.date.p10, one.date.p50, one.date.p90)),
             percent(one.date.beyond_horizon, 1),
         )

@@ -46,6 +46,7 @@ from headwater.report.forecast_text import (
     interval_words,
     main_plan,
     rule_of,
+    until,
     uses,
 )
 from headwater.report.plotting import axis_of, compact, drawable, even
@@ -121,7 +122,7 @@ def _fan_chart(result: Forecast, rule: str) -> Chart:
     else:
         title = "Stock and size of the largest data sets"
         what = "Stock and the largest data set"
-        dots = " Dots: real data sets." if result.dots else ""
+        dots = " Dots: real data sets of the last years, the largest with their names." if result.dots else ""
     caption = (
         f"{what}, logarithmic. Lines: medians; shaded: 50%, 80% and 90% intervals over the draws; dotted line: median "
         f"date of full use.{dots} {rule}"
@@ -131,7 +132,7 @@ def _fan_chart(result: Forecast, rule: str) -> Chart:
 
 def _waterfall_chart(result: Forecast, rule: str) -> Chart:
     steps = result.waterfall
-    at = f" in {result.waterfall_year:g}" if isinstance(result, PresetForecast) else f" in {result.start:.6g}"
+    at = f" in {result.waterfall_year:g}" if isinstance(result, PresetForecast) else ""
     caption = (
         f"What is left of the stock after each step{at}, logarithmic, because the steps multiply. Bars: medians, from "
         "what there was before to what is left, with the factor at the right; lines: 90% interval (5% to 95%) of what "
@@ -143,14 +144,14 @@ def _waterfall_chart(result: Forecast, rule: str) -> Chart:
 def _unit(result: Forecast) -> str:
     if isinstance(result, TeamForecast):
         return name(result.unit)
-    return result.series[0].unit if result.series else "tokens"
+    return name(result.series[0].unit) if result.series else "tokens"
 
 
 def _tornado_chart(result: TeamForecast, rule: str) -> Chart:
     plan = main_plan(result)
-    horizon = Use("", "", "", plan.use).horizon if plan else f"{result.horizon:.0f}"
+    horizon = until(result.horizon)
     base = plan.use.date.p50 if plan else None
-    svg = draw_tornado(result.tornado, base, result.start, result.horizon, horizon)
+    svg = draw_tornado(result.tornado, base, result.horizon, horizon)
     caption = (
         "Median date of full use with one input at its 10% point and at its 90% point (the ends of its 80% interval), "
         "all others as they are. The values stand at the ends; an open bar is a date beyond the horizon, with the "
@@ -385,14 +386,22 @@ def draw_waterfall(steps: Sequence[Step], unit: str) -> str:
 
 
 def _short_names(names: Sequence[str], letters: int = 34) -> list[str]:
-    return distinct([_cut(name(one), letters) for one in names])
+    return distinct([_cut(capital(name(one)), letters) for one in names])
 
 
 def _cut(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: letters - 1].rstrip() + "…"
 
 
-def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last: float, horizon: str) -> str:
+def _ends_at(value: str, at: float | None, probability: float, horizon: str) -> str:
+    """Return what stands at the end of a bar: the value of the input and the date it leads to."""
+    words = _cut(name(value), 26)
+    if at is None:
+        return f"{words} → beyond {horizon} ({percent(1 - probability)})"
+    return f"{words} → {at:.1f}"
+
+
+def draw_tornado(swings: Sequence[Swing], base: float | None, last: float, horizon: str) -> str:
     """Return the chart of how far each input moves the median date.
 
     Two bars per input, one above the other, because both ends may lie on the same side. A date beyond the horizon is an
@@ -401,7 +410,6 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last
     Args:
         swings: largest first.
         base: median date of the forecast; None beyond the horizon.
-        first: start of the forecast.
         last: the horizon.
         horizon: the horizon as it is written.
     """
@@ -414,12 +422,12 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last
     dates = [d for swing in shown for d in (swing.low_date, swing.high_date) if d is not None]
     dates += [base] if base is not None else []
     open_end = base is None or any(s.low_date is None or s.high_date is None for s in shown)
-    low = min(dates, default=first)
-    high = last if open_end else max(dates)
-    span = max(high - low, 1.0)
-    left, right = max(first, low - 0.18 * span), (last if open_end else min(last, high + 0.18 * span))
-    if right - left < 1:
-        left = right - 1
+    low, high = min(dates, default=last - 1), last if open_end else max(dates)
+    # room for the longest words to the left of a bar; those to the right may leave the axis
+    share = min((6 * max(len(_ends_at(s.low_value, 0.0, 0.0, "")) for s in shown) + 30) / _WIDE, 0.4)
+    span = max(high - low, 0.5) / (1 - share - (0 if open_end else 0.1))
+    left = low - share * span
+    right = last if open_end else left + span
     middle = right if base is None else base
     rows: list[Row] = []
     for label, swing in zip(labels, shown, strict=True):
@@ -428,9 +436,8 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, first: float, last
             ("high", swing.high_value, swing.high_date, swing.high_probability, 7),
         )
         for kind, value, at, probability, lane in ends:
-            words = _cut(name(value), 26)
             place = right if at is None else at
-            text = f"{words} → beyond {horizon} ({percent(1 - probability)})" if at is None else f"{words} → {at:.1f}"
+            text = _ends_at(value, at, probability, horizon)
             rows.append(
                 {
                     "label": label, "kind": kind, "from": middle, "to": place, "open": at is None,

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 _MOST_DOTS = 10
 """Data sets with a name beside them."""
-_ALL_DOTS = 150
-_MOST_PANELS = 8
+_ALL_DOTS = 60
+_BEFORE = 5.0
+"""Years before the projection from which data sets are drawn; older ones would press it into a corner."""
+_MOST_PANELS = 6
 _POINTS = 36
 """Points of a band; a fan bends so little that no more can be seen."""
 _BANDS = (("p5", "p95", 0.13), ("p10", "p90", 0.16), ("p25", "p75", 0.22))
@@ -103,7 +105,7 @@ def _window(panel: Panel) -> tuple[float, float] | None:
     ]
     if not years:
         return None
-    first = min([min(years), *(dot.year for dot in _kept(panel.dots))])
+    first = min([min(years), *(dot.year for dot in drawn_dots(panel.dots, min(years)))])
     date = panel.use.date
     late = next((at for at in (date.p95, date.p90) if at is not None), None)
     last = max(years)
@@ -116,24 +118,22 @@ def _union(windows: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return min(first for first, _ in windows), max(last for _, last in windows)
 
 
-def _kept(dots: Sequence[Dot]) -> list[Dot]:
-    """Return the dots that are drawn: those that have a place, the largest where there are very many."""
-    found = [dot for dot in dots if drawable(dot.value, log=True) and math.isfinite(dot.year)]
+def drawn_dots(dots: Sequence[Dot], start: float) -> list[Dot]:
+    """Return the dots that are drawn: those of the last years before a projection, the largest of very many."""
+    found = [
+        dot for dot in dots if drawable(dot.value, log=True) and math.isfinite(dot.year) and dot.year >= start - _BEFORE
+    ]
     return sorted(found, key=lambda dot: -dot.value)[:_ALL_DOTS]
 
 
 def _named(dots: Sequence[Dot]) -> list[Dot]:
-    """Return the dots that get a label: where there are many, the last ones that were the largest of their time."""
-    if len(dots) <= _MOST_DOTS:
-        return list(dots)
-    best, record = [], 0.0
-    for dot in sorted(dots, key=lambda one: one.year):
-        if dot.value > record:
-            best.append(dot)
-            record = dot.value
-    rest = [dot for dot in sorted(dots, key=lambda one: -one.value) if dot not in best]
-    chosen = best[-_MOST_DOTS:]
-    return chosen + rest[: _MOST_DOTS - len(chosen)]
+    """Return the dots that get a label: the largest."""
+    return sorted(dots, key=lambda dot: (-dot.value, dot.year))[:_MOST_DOTS]
+
+
+def _short(text: str) -> str:
+    text = name(text)
+    return text if len(text) <= 30 else text[:29].rstrip() + "…"
 
 
 def _panel(
@@ -149,7 +149,8 @@ def _panel(
     width, height = size
     large = width > 400
     first, last = window
-    dots = [dot for dot in _kept(panel.dots) if dot.year <= last]
+    start = min([*panel.stock.years[:1], *panel.demand.years[:1]])
+    dots = [dot for dot in drawn_dots(panel.dots, start) if dot.year <= last]
     stock, demand = _points(panel.stock, first, last), _points(panel.demand, first, last)
     axis = _amounts([*stock, *demand], stock, dots)
     x = alt.X(
@@ -171,7 +172,7 @@ def _panel(
         layers.append(mark.mark_text(dy=-6, fontSize=11, color=INK).encode(x, alt.Text("text:N"), y=alt.value(0)))
     layers += _ends(panel, stock, demand, axis, size)
     if dots:
-        layers += _dots(dots, axis, window, (x, y), size, labelled=labelled)
+        layers += _dots(dots, (stock, demand), axis, window, (x, y), size, labelled=labelled)
     title = alt.TitleParams(f"{panel.title} ({panel.unit})", fontSize=12, offset=14 if large else 12)
     return alt.layer(*layers).properties(width=width, height=height, title=title)
 
@@ -275,6 +276,7 @@ def _ends(
 
 def _dots(
     dots: Sequence[Dot],
+    curves: tuple[Sequence[_Point], Sequence[_Point]],
     axis: Axis,
     ends: tuple[float, float],
     at: tuple[Any, Any],
@@ -298,10 +300,13 @@ def _dots(
     latest = max(dot.year for dot in chosen)
     column = min((latest - first) / (last - first) * width + (46 if width > 400 else 22), max(width - 150, 0))
     beside = first + column / width * (last - first)
-    room = (0.02, max(0.02 + (len(chosen) - 1) * gap / height, axis.share(min(dot.value for dot in chosen))))
+    # up to where the bands are at the date of the column
+    below = [point[1] for points in curves for point in points if point[0] >= beside and point[1] > 0]
+    floor = min(below, default=axis.high)
+    room = (0.02, max(0.02 + (len(chosen) - 1) * gap / height, axis.share(min(floor, axis.high)) - 0.05))
     places = spread([axis.share(dot.value) for dot in chosen], gap / height, room)
     labels: list[Row] = [
-        {"x": beside, "y": axis.at(place), "text": f"{name(dot.name)[:26]} {amount(dot.value)}"}
+        {"x": beside, "y": axis.at(place), "text": f"{_short(dot.name)} {amount(dot.value)}"}
         for place, dot in zip(places, chosen, strict=True)
     ]
     leaders: list[Row] = [

@@ -25,9 +25,9 @@ KINDS: Mapping[str, str] = {
 """Kinds of data in sentences."""
 
 PLANS: Mapping[str, str] = {
-    "none": "no machine text",
-    "gate": "machine text that the gate admits",
-    "ungated": "machine text without a gate",
+    "none": "without synthetic tokens",
+    "gate": "with the gate",
+    "ungated": "without the gate",
 }
 """Policies of a team about machine text, in sentences."""
 
@@ -65,7 +65,7 @@ class Use:
     @property
     def horizon(self) -> str:
         """Return the last date that was looked at, as it is written."""
-        return year(self.passage.years[-1] if self.passage.years else math.nan)
+        return until(self.passage.years[-1] if self.passage.years else None)
 
 
 def uses(result: Forecast) -> list[Use]:
@@ -120,10 +120,20 @@ def date(value: float | None, horizon: str) -> str:
 
 
 def year(value: float | None) -> str:
-    """Return the calendar year a date lies in: 2028.9 is late in 2028."""
+    """Return the calendar year a date lies in: 2028.9 is late in 2028.
+
+    The date is taken as tables show it, with one decimal, so that 2032.0 there is 2032 here.
+    """
     if value is None or not math.isfinite(value):
         return "–"
-    return str(math.floor(value + 1e-9))
+    return str(math.floor(round(value, 1)))
+
+
+def until(value: float | None) -> str:
+    """Return the last date looked at: ``2050``, or ``2041.9`` where it is not the turn of a year."""
+    if value is None or not math.isfinite(value):
+        return "the horizon"
+    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
 
 
 def interval_words(found: FullUse, horizon: str) -> str:
@@ -175,14 +185,13 @@ def _team_verdict(result: TeamForecast) -> str:
         return "There is no plan to forecast."
     found = plan.use.date
     horizon = Use("", "", "", plan.use).horizon
-    policy = {"none": "Without machine text", "gate": "With the gate", "ungated": "Without a gate"}[plan.name]
-    sentence = f"{policy} " + _used("the team's data", plan.use, horizon)
+    sentence = f"{capital(PLANS[plan.name])} " + _used("the team's data", plan.use, horizon)
     runway = plan.runway_years.p50
     if runway is not None and found.p50 is not None:
         sentence = sentence[:-1] + f"; the median runway is {number(runway, 1)} years."
     rest = [other for other in result.plans if other is not plan]
     if rest:
-        told = "; ".join(f"with {PLANS[other.name]}: {_when(other.use)}" for other in rest)
+        told = "; ".join(f"{PLANS[other.name]}: {_when(other.use)}" for other in rest)
         sentence += f" {capital(told)}."
     return sentence
 
