@@ -57,7 +57,8 @@ def forecast_files(result: Forecast, drawn: Sequence[Chart] | None = None) -> Ma
         files[f"{chart.name}.png"] = bytes(vl_convert.svg_to_png(svg, scale=2.0))
     files |= {f"{name}.csv": _csv(table) for name, table in forecast_tables(result).items()}
     document = {"schema": SCHEMA_VERSION, **forecast_document(result)}
-    files["forecast.json"] = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1).encode("utf-8", "replace") + b"\n"
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1)
+    files["forecast.json"] = text.encode("utf-8", "replace") + b"\n"
     return files
 
 
