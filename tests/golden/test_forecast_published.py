@@ -207,7 +207,7 @@ def test_dates_of_2022_by_first_passage(made, name, reference, upper):
 )
 def test_dates_by_the_compute_table_as_it_is(made, name, reference, tolerances):
     """Two builds of the reference agree within 0.2 year; the upper ends of flat curves get 0.1 more."""
-    title = f"{name.replace('_', ' ').capitalize()}, compute table as it is"
+    title = f"{name.replace('_quality_', '-quality ').capitalize()}, compute table as it is"
     found = next(one.date for one in made["2022", "first-passage"].scenarios if one.name == title)
     for value, wanted, tolerance in zip((found.p5, found.p50, found.p95), reference, tolerances, strict=True):
         assert value == pytest.approx(wanted, abs=tolerance)

@@ -70,6 +70,9 @@ _WINDOWS: Mapping[tuple[str, Variant], _Window] = {
 }
 
 
+_TITLES = {"low_quality_text": "Low-quality text", "high_quality_text": "High-quality text", "images": "Images"}
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """One kind of data: its stock and what is asked of it."""
@@ -201,7 +204,7 @@ def _of_2022(run: _Run) -> PresetForecast:
         ),
         *(
             (
-                f"{kind.name.replace('_', ' ').capitalize()}, compute table as it is",
+                f"{_TITLES[kind.name]}, compute table as it is",
                 "Demand by compute, without the shift of the table.",
                 kind.stock,
                 plain if kind.unit == "words" else image_compute_2022(seed, draws, 0.0),
