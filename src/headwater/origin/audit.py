@@ -37,7 +37,7 @@ from headwater.origin.evidence import Evidence, Status, rule
 from headwater.origin.examine import Counts, Examiner
 from headwater.origin.judge import Judge, development, judge_of
 from headwater.origin.readers import evidence_readers
-from headwater.origin.references import Known, known_of, read_known
+from headwater.origin.references import Known, known_of, read_references
 from headwater.origin.reserve import reserve_documents
 from headwater.origin.result import (
     Artefact,
@@ -154,9 +154,8 @@ def audit(
         progress(0, 0, what)
 
     with RejectLog(folder.path / "rejects-references.jsonl") as log:
-        human, machine = (
-            read_known(paths, settings.text, settings.group, log, origin, tell)
-            for paths, origin in ((settings.human, Origin.HUMAN), (settings.machine, Origin.MACHINE))
+        human, machine = read_references(
+            settings.human, settings.machine, text=settings.text, group=settings.group, rejects=log, tell=tell
         )
     if settings.reserve:
         human = known_of(reserve_documents(folder.store), "unit")
@@ -437,7 +436,7 @@ class _Estimator:
         human, machine = (side and side.at_least(SHORT_WORDS) for side in (self.judge.human, self.judge.machine))
         if not len(rows) and not one.known_machine and not one.known_human:
             grade = Grade.C if human is None else Grade.B if machine is None else Grade.A
-            reason = "none of its documents is English prose, which is all the detector can judge"
+            reason = "none of its documents is English prose of more than a few words, all the detector can judge"
             return ShareEstimate(grade, None, None, None, reason, "", 0)
         long = rows["words"] >= SHORT_WORDS
         judged_long = one.judged - one.judged_short
@@ -556,8 +555,8 @@ def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
     not_judged = whole.documents - whole.judged - whole.known_machine - whole.known_human
     if not_judged > 0:
         found.append(
-            f"{not_judged:,} of {whole.documents:,} documents {'is' if not_judged == 1 else 'are'} no English prose: "
-            "the detector says nothing there, and no share includes it."
+            f"{not_judged:,} of {whole.documents:,} documents {'is' if not_judged == 1 else 'are'} no English prose, "
+            "or too few words to tell: the detector says nothing there, and no share includes it."
         )
     if left_out:
         found.append(f"Change of wording was not followed for {left_out:,} of the sources: there are too many at once.")

@@ -14,8 +14,6 @@ from headwater.origin.artefacts import ARTEFACTS, artefact_flags
 from headwater.origin.columns import NO_VALUE, column_values
 from headwater.origin.detector.detector import Detector, content_id
 from headwater.origin.detector.language import supported
-from headwater.origin.detector.normalise import normalise
-from headwater.origin.detector.tokens import tokenise
 from headwater.origin.evidence import EvidenceReader
 from headwater.origin.permission import Permission, read_permissions
 from headwater.schema import EVIDENCE, table_of
@@ -36,6 +34,8 @@ EXAMINED = pa.schema(
 ``keys`` are the values of the grouping columns, ``not_judged`` says why the detector has no score."""
 
 MOST_EXAMPLES = 20
+TOO_FEW_WORDS = "too few words to tell"
+_FEW_WORDS = 10  # of so many words of English prose one in twenty times none is a frequent one
 _BEGINNING_CHARACTERS = 300
 
 
@@ -188,15 +188,23 @@ def scored(
     Returns:
         Words before the cut, shape (texts,); scores, not a number where the text cannot be judged; what it is instead.
     """
-    normalised = normalise(texts)
-    tokens = tokenise(normalised)
-    scores = detector.score_tokens(normalised, tokens)
-    judged = supported(tokens)
-    refused = [None if english else judged.refusal(row, normalised) for row, english in enumerate(judged.english)]
+    words, scores = np.zeros(len(texts), np.int64), np.full(len(texts), np.nan)
+    refused: list[str | None] = []
+    for normalised, tokens, found in detector.read(texts):
+        judged = supported(tokens)
+        rows = slice(len(refused), len(refused) + len(found))
+        words[rows] = normalised.words
+        scores[rows] = np.where(judged.english, found, np.nan)
+        few = normalised.words < _FEW_WORDS
+        reasons = [None if english else judged.refusal(row, normalised) for row, english in enumerate(judged.english)]
+        refused += [
+            TOO_FEW_WORDS if short and reason in ("not English", "not prose") else reason
+            for reason, short in zip(reasons, few.tolist(), strict=True)
+        ]
     if known:
         held_out = np.array([known.get(int(content_id(text)), np.nan) for text in texts])
-        scores = np.where(np.isnan(held_out), scores, held_out)
-    return normalised.words, np.where(judged.english, scores, np.nan), refused
+        scores = np.where(np.isnan(scores) | np.isnan(held_out), scores, held_out)
+    return words, scores, refused
 
 
 def _answer(signals: Sequence[Permission]) -> str:
