@@ -132,3 +132,17 @@ def test_the_contract_of_the_scores_for_scripts(tmp_path, cli):
     code, out, err = cli("audit", corpus, "--detector", own, "--json", "-q", "-C", tmp_path)
     assert code == 0, err
     assert json.loads(out)["detector"]["card"] == str(own / "card.json")
+
+
+def test_keys_that_find_no_tokens_are_said_to_have_seen_nothing(corpus, tmp_path, cli):
+    keys = tmp_path / "keys.toml"
+    keys.write_text(
+        '[[keys]]\nname = "bot"\nscheme = "green-list"\nkey = 7\nseeding = "lefthash"\ncontext_width = 1\n'
+        'gamma = 0.25\nvocabulary = 100\ntokens = "token_ids"\n'
+    )
+    for column, warned in (("tokens", True), ("token_ids", False)):
+        rows = [json.loads(line) for line in corpus.read_text().splitlines()]
+        write(corpus, [{**row, column: [1, 2, 3]} for row in rows])
+        code, out, err = cli("audit", corpus, "--keys", keys, "--json", "-q", "-C", tmp_path)
+        assert code == 0, err
+        assert any("looked at for the watermarks of 'bot'" in one for one in json.loads(out)["warnings"]) == warned

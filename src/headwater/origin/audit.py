@@ -36,6 +36,7 @@ from headwater.origin.detector.detector import content_id as text_id
 from headwater.origin.evidence import Evidence, Status, rule
 from headwater.origin.examine import Counts, Examiner
 from headwater.origin.judge import Judge, development, judge_of
+from headwater.origin.marks.watermark import load_keys
 from headwater.origin.readers import evidence_readers
 from headwater.origin.references import Known, known_of, read_references
 from headwater.origin.reserve import reserve_documents
@@ -178,7 +179,8 @@ def audit(
         keys=Path(settings.keys) if settings.keys else None,
         trust_anchors=Path(settings.trust_anchors).read_text("utf-8") if settings.trust_anchors else "",
     )
-    examiner = Examiner(judge.detector, judge.known, readers, settings.by, settings.group)
+    tokens = _token_columns(Path(settings.keys)) if settings.keys else {}
+    examiner = Examiner(judge.detector, judge.known, readers, settings.by, settings.group, tuple(tokens))
     parts, counts, reading = _examined(settings, examiner, folder, key, tell)
     tell("deciding")
     buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
@@ -218,7 +220,7 @@ def audit(
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},
-        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided)),
+        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided), *_unread_keys(tokens, counts)),
         versions={},
         settings=toml_text(settings.model_dump(mode="json", exclude_none=True)),
         level=settings.confidence,
@@ -527,6 +529,25 @@ def _artefacts(counts: Counts, contents: NDArray[np.uint64], known: Mapping[str,
             flagged = artefact_flags(texts.texts).sum(axis=0).tolist()
             series[name] = (len(texts), {**dict(zip(ARTEFACTS, flagged, strict=True)), REPEATED: shared[name]})
     return artefact_report(series, counts.artefact_examples)
+
+
+def _token_columns(path: Path) -> dict[str, list[str]]:
+    """Return the columns that watermark keys read tokens from, with the names of the keys that read nothing else."""
+    found: dict[str, list[str]] = {}
+    for key in load_keys(path):
+        if key.tokens is not None and key.tokenizer is None:
+            found.setdefault(key.tokens, []).append(key.name)
+    return found
+
+
+def _unread_keys(tokens: Mapping[str, Sequence[str]], counts: Counts) -> Iterator[str]:
+    for column, names in tokens.items():
+        if column not in counts.columns:
+            yield (
+                f"No document has a value in column {column!r}, so nothing was looked at for the watermarks of "
+                f"{', '.join(map(repr, names))}. Name the column of the token ids, or a tokenizer, in the file of "
+                "the keys."
+            )
 
 
 def _twins(decided: _Decided) -> Iterator[str]:

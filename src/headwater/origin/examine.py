@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -46,7 +46,7 @@ class Counts:
     documents: int = 0
     """Documents looked at."""
     columns: set[str] = field(default_factory=set)
-    """Grouping columns in which some document has a value."""
+    """Columns to group by, or that readers need, in which some document has a value."""
     artefacts: Counter[str] = field(default_factory=Counter)
     """Artefact to documents that have it."""
     artefact_examples: dict[str, str] = field(default_factory=dict)
@@ -105,6 +105,8 @@ class Examiner:
     """Grouping columns."""
     group: str | None = None
     """Column with the unit of independence."""
+    needed: tuple[str, ...] = ()
+    """Columns that readers need: whether some document has them is counted."""
 
     def examine(self, documents: pa.RecordBatch, counts: Counts) -> tuple[pa.Table, pa.Table]:
         """Return the documents (``EXAMINED``) and the evidence on them (``EVIDENCE``), and add to the counts.
@@ -118,7 +120,8 @@ class Examiner:
         permissions: dict[int, list[Permission]] = {}
         for row, one in read_permissions(documents):
             permissions.setdefault(row, []).append(one)
-        self._count(counts, ids, texts, scores, keys, permissions)
+        needed = {name for name in self.needed if any(value is not None for value in column_values(documents, name))}
+        self._count(counts, ids, texts, scores, keys, permissions, needed)
         examined = [
             ids,
             list(map(content_id, texts)),
@@ -149,11 +152,13 @@ class Examiner:
         scores: NDArray[np.float64],
         keys: Sequence[Sequence[str | None]],
         permissions: Mapping[int, Sequence[Permission]],
+        needed: Iterable[str],
     ) -> None:
         counts.documents += len(texts)
         for name, values in zip(self.by, keys, strict=True):
             if any(value is not None for value in values):
                 counts.columns.add(name)
+        counts.columns.update(needed)
         flags = artefact_flags(texts)
         for name, column in zip(ARTEFACTS, flags.T, strict=True):
             if column.any():
