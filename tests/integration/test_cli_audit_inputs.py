@@ -1,6 +1,7 @@
 """An audit of made files as a sceptical user tries it: mistyped names, odd rows, contradictory evidence."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -73,4 +74,75 @@ def test_rows_that_could_not_be_used_are_said_to_be_where_they_are(corpus, tmp_p
     assert code == 0, err
     place = out.split("1 invalid json (")[1].split(")")[0]
     assert json.loads(Path(place).read_text())["kind"] == "invalid_json"
-    assert "1 of 41 documents is no English prose" in out
+    assert "1 of 41 documents is no English prose, or too few words to tell" in out
+
+
+def test_the_contract_of_the_scores_for_scripts(tmp_path, cli):
+    """Folders of references, a detector of one's own, one row per input row in order, higher = more machine-like."""
+    random.seed(5)
+    kinds = {"human": ["the", "old", "mill", "by", "a", "river", "was", "sold", "at", "noon", "and", "we", "all", "walked", "home", "in", "rain"],
+             "ai": ["moreover", "it", "is", "essential", "that", "robust", "insights", "underscore", "a", "vibrant", "and", "crucial", "tapestry"]}  # fmt: skip
+
+    def sentence(kind):
+        return " ".join(random.choices(kinds[kind], k=12)).capitalize() + "."
+
+    def text(kind):
+        return " ".join(sentence(kind) for _ in range(8))
+
+    for kind in kinds:
+        (tmp_path / kind).mkdir()
+        for part in range(2):
+            rows = "".join(json.dumps({"text": text(kind)}) + "\n" for _ in range(30))
+            (tmp_path / kind / f"{part}.jsonl").write_text(rows)
+    references = ("--human", tmp_path / "human", "--ai", tmp_path / "ai")
+    own = tmp_path / "own"
+    code, out, err = cli("detector", "fit", *references, "--out", own, "-q", "--rejects", tmp_path / "r.jsonl")
+    assert code == 0, err
+    wanted = [("human", f"h{i}") for i in range(15)] + [("ai", f"a{i}") for i in range(15)]
+    random.shuffle(wanted)
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"id": key, "text": text(kind), "site": kind}) + "\n" for kind, key in wanted))
+    scores = tmp_path / "scores.jsonl"
+    code, out, err = cli(
+        "detector", "score", corpus, "--detector", own, "--out", scores, "-q", "--rejects", tmp_path / "r.jsonl"
+    )
+    assert code == 0, err
+    rows = [json.loads(line) for line in scores.read_text().splitlines()]
+    assert [row["id"] for row in rows] == [key for _, key in wanted]
+    assert all({"id", "score", "p_value", "verdict"} <= set(row) for row in rows)
+    sides = {
+        kind: [row["score"] for row, (own_kind, _) in zip(rows, wanted, strict=True) if own_kind == kind]
+        for kind in kinds
+    }
+    assert min(sides["ai"]) > max(sides["human"])
+    assert all(0 < row["p_value"] <= 1 for row in rows)
+    code, out, err = cli("audit", corpus, *references, "--by", "site", "--json", "-q", "-C", tmp_path)
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["schema"] == 1
+    assert [one["group"] for one in found["groups"]] == ["ai", "human"]
+    kinds_of = {"group": str, "documents": int, "grade": str, "share": float | None, "low": float | None,
+                "high": float | None, "refused": str | None}  # fmt: skip
+    for one in found["groups"]:
+        assert all(isinstance(one[name], kind) for name, kind in kinds_of.items())
+        assert one["grade"] == "A"
+    assert isinstance(found["detector"]["auroc_reserve"], float)
+    assert Path(found["detector"]["card"]).is_file()
+    assert isinstance(found["seconds"], float)
+    code, out, err = cli("audit", corpus, "--detector", own, "--json", "-q", "-C", tmp_path)
+    assert code == 0, err
+    assert json.loads(out)["detector"]["card"] == str(own / "card.json")
+
+
+def test_keys_that_find_no_tokens_are_said_to_have_seen_nothing(corpus, tmp_path, cli):
+    keys = tmp_path / "keys.toml"
+    keys.write_text(
+        '[[keys]]\nname = "bot"\nscheme = "green-list"\nkey = 7\nseeding = "lefthash"\ncontext_width = 1\n'
+        'gamma = 0.25\nvocabulary = 100\ntokens = "token_ids"\n'
+    )
+    for column, warned in (("tokens", True), ("token_ids", False)):
+        rows = [json.loads(line) for line in corpus.read_text().splitlines()]
+        write(corpus, [{**row, column: [1, 2, 3]} for row in rows])
+        code, out, err = cli("audit", corpus, "--keys", keys, "--json", "-q", "-C", tmp_path)
+        assert code == 0, err
+        assert any("looked at for the watermarks of 'bot'" in one for one in json.loads(out)["warnings"]) == warned

@@ -97,6 +97,7 @@ def test_every_row_gets_a_row_in_order(tmp_path, cli):
     assert rows[0]["score"] == rows[1]["score"]
     assert [row["score"] is None for row in rows] == [False, False, True, True, True, True]
     assert "Chinese" in rows[5]["not_judged"]
+    assert rows[4]["not_judged"] == "too few words to tell"
     assert {row["verdict"] for row in rows[2:]} == {"undecided"}
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 7
 

@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 
+import pyarrow as pa
 import pytest
 from credentials_example import MACHINE, batch, box, manifest, signed, signer, store, superbox
 
@@ -20,7 +21,8 @@ from headwater.origin.marks.c2pa_text import (
     write_block,
     write_selectors,
 )
-from headwater.origin.marks.jumbf import DamagedBox, read_cbor, read_superbox
+from headwater.origin.marks.credential import check, read_store
+from headwater.origin.marks.jumbf import MOST_UNPACKED, DamagedBox, read_cbor, read_superbox
 from headwater.schema import EvidenceKind, Origin
 
 HUMAN = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCreation"
@@ -275,6 +277,41 @@ def test_without_c2pa_a_credential_is_read_and_not_checked(monkeypatch: pytest.M
     assert "not checked" in evidence.detail
 
 
+def packed(one: bytes, label: str = "urn:a") -> bytes:
+    """Return a manifest as a compressed one (C2PA, "Compressed Manifests")."""
+    return superbox(b"c2cm", label, box(b"brob", pa.compress(one, codec="brotli", asbytes=True)))
+
+
+def test_a_compressed_manifest_states_what_the_plain_one_does():
+    plain = manifest("urn:a", MACHINE)
+    assert read_store(store(packed(plain))) == read_store(store(plain))
+    evidence = only(write_selectors("Doc.", store(packed(plain))))
+    assert evidence.origin == Origin.MACHINE
+
+
+@pytest.mark.parametrize(
+    ("compressed", "message"),
+    [
+        (superbox(b"c2cm", "urn:a", box(b"brob", b"no brotli")), "cannot be unpacked"),
+        (superbox(b"c2cm", "urn:a", box(b"brob", pa.compress(bytes(99), codec="brotli", asbytes=True)[:-2])), "cannot be unpacked"),
+        (superbox(b"c2cm", "urn:a"), "holds nothing"),
+        (packed(b"no box at all"), "states"),
+        (packed(bytes(MOST_UNPACKED + 1)), "unpack to more"),
+    ],
+)  # fmt: skip
+def test_a_compressed_manifest_that_cannot_be_read_is_damaged(compressed: bytes, message: str):
+    evidence = only(write_selectors("Doc.", store(compressed)))
+    assert (evidence.status, evidence.origin) == (Status.DAMAGED, Origin.UNKNOWN)
+    assert message in evidence.detail
+
+
+def test_all_compressed_manifests_of_a_store_share_one_limit():
+    half = packed(manifest("urn:a", MACHINE) + bytes(MOST_UNPACKED // 2))
+    assert len(read_store(store(half))) == 1
+    with pytest.raises(DamagedBox, match="unpack to more"):
+        read_store(store(half, half))
+
+
 class TestChecked:
     """With c2pa-python: its signatures, our marks."""
 
@@ -305,6 +342,16 @@ class TestChecked:
             code, out, err = cli("audit", corpus, *options, "--json", "-q", "-C", tmp_path)
             assert code == 0, err
             assert json.loads(out)["evidence"]["content_credential"] == {status: 1}
+
+    def test_a_compressed_manifest_is_checked_like_a_plain_one(self):
+        text = self.signed_text("A text.")
+        (mark,) = find_marks(text)
+        outer = 8 + int.from_bytes(mark.store[8:12], "big")  # the store's header and its description
+        one = mark.store[outer : outer + int.from_bytes(mark.store[outer : outer + 4], "big")]
+        compressed = store(packed(one, read_store(mark.store)[0].label))
+        assert len(compressed) < len(mark.store)
+        for status, anchors in ((Status.VERIFIED, signer()[2]), (Status.READ, "")):
+            assert check(compressed, text.encode(), True, anchors).status == status
 
     def test_an_unknown_signer_proves_nothing(self):
         evidence = only(self.signed_text("A text."))

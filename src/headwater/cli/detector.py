@@ -110,8 +110,7 @@ def score(
 
     from headwater.cli.output import print_json
     from headwater.cli.progress import progress_on
-    from headwater.origin import judge_of, read_known, score_files
-    from headwater.schema import Origin
+    from headwater.origin import judge_of, read_references, score_files
     from headwater.sources import RejectLog
 
     if not 0 < fdr < 1:
@@ -121,10 +120,7 @@ def score(
         def tell(what: str) -> None:
             progress(0, 0, what)
 
-        known = [
-            read_known(tuple(files or ()), text, group, log, origin, tell)
-            for files, origin in ((human, Origin.HUMAN), (machine, Origin.MACHINE))
-        ]
+        known = read_references(human or (), machine or (), text=text, group=group, rejects=log, tell=tell)
         judge = judge_of(*known, detector=detector, thorough=thorough, rng=np.random.default_rng(seed or 0), tell=tell)
         found = score_files(tuple(paths), out, judge, text=text, id_column=id_column, fdr=fdr, rejects=log, tell=tell)
     facts = judge.facts

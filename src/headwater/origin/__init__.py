@@ -9,7 +9,7 @@ from headwater.origin.evidence import Evidence, EvidenceReader, Ruling, Status, 
 from headwater.origin.exchange import export_reserve, import_exchange, trusted_parties
 from headwater.origin.judge import Judge, judge_of
 from headwater.origin.readers import evidence_readers
-from headwater.origin.references import Known, read_known
+from headwater.origin.references import Known, read_references
 from headwater.origin.reserve import Attestation, How, list_reserve, reserve_documents
 from headwater.origin.reserve_add import add_to_reserve
 from headwater.origin.reserve_verify import verify_reserve
@@ -51,7 +51,7 @@ __all__ = [
     "judge_of",
     "list_reserve",
     "load_detector",
-    "read_known",
+    "read_references",
     "reserve_documents",
     "rule",
     "score_files",

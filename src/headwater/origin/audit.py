@@ -36,8 +36,9 @@ from headwater.origin.detector.detector import content_id as text_id
 from headwater.origin.evidence import Evidence, Status, rule
 from headwater.origin.examine import Counts, Examiner
 from headwater.origin.judge import Judge, development, judge_of
+from headwater.origin.marks.watermark import load_keys
 from headwater.origin.readers import evidence_readers
-from headwater.origin.references import Known, known_of, read_known
+from headwater.origin.references import Known, known_of, read_references
 from headwater.origin.reserve import reserve_documents
 from headwater.origin.result import (
     Artefact,
@@ -154,9 +155,8 @@ def audit(
         progress(0, 0, what)
 
     with RejectLog(folder.path / "rejects-references.jsonl") as log:
-        human, machine = (
-            read_known(paths, settings.text, settings.group, log, origin, tell)
-            for paths, origin in ((settings.human, Origin.HUMAN), (settings.machine, Origin.MACHINE))
+        human, machine = read_references(
+            settings.human, settings.machine, text=settings.text, group=settings.group, rejects=log, tell=tell
         )
     if settings.reserve:
         human = known_of(reserve_documents(folder.store), "unit")
@@ -179,7 +179,8 @@ def audit(
         keys=Path(settings.keys) if settings.keys else None,
         trust_anchors=Path(settings.trust_anchors).read_text("utf-8") if settings.trust_anchors else "",
     )
-    examiner = Examiner(judge.detector, judge.known, readers, settings.by, settings.group)
+    tokens = _token_columns(Path(settings.keys)) if settings.keys else {}
+    examiner = Examiner(judge.detector, judge.known, readers, settings.by, settings.group, tuple(tokens))
     parts, counts, reading = _examined(settings, examiner, folder, key, tell)
     tell("deciding")
     buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
@@ -219,7 +220,7 @@ def audit(
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},
-        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided)),
+        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided), *_unread_keys(tokens, counts)),
         versions={},
         settings=toml_text(settings.model_dump(mode="json", exclude_none=True)),
         level=settings.confidence,
@@ -437,7 +438,7 @@ class _Estimator:
         human, machine = (side and side.at_least(SHORT_WORDS) for side in (self.judge.human, self.judge.machine))
         if not len(rows) and not one.known_machine and not one.known_human:
             grade = Grade.C if human is None else Grade.B if machine is None else Grade.A
-            reason = "none of its documents is English prose, which is all the detector can judge"
+            reason = "none of its documents is English prose of more than a few words, all the detector can judge"
             return ShareEstimate(grade, None, None, None, reason, "", 0)
         long = rows["words"] >= SHORT_WORDS
         judged_long = one.judged - one.judged_short
@@ -530,6 +531,25 @@ def _artefacts(counts: Counts, contents: NDArray[np.uint64], known: Mapping[str,
     return artefact_report(series, counts.artefact_examples)
 
 
+def _token_columns(path: Path) -> dict[str, list[str]]:
+    """Return the columns that watermark keys read tokens from, with the names of the keys that read nothing else."""
+    found: dict[str, list[str]] = {}
+    for key in load_keys(path):
+        if key.tokens is not None and key.tokenizer is None:
+            found.setdefault(key.tokens, []).append(key.name)
+    return found
+
+
+def _unread_keys(tokens: Mapping[str, Sequence[str]], counts: Counts) -> Iterator[str]:
+    for column, names in tokens.items():
+        if column not in counts.columns:
+            yield (
+                f"No document has a value in column {column!r}, so nothing was looked at for the watermarks of "
+                f"{', '.join(map(repr, names))}. Name the column of the token ids, or a tokenizer, in the file of "
+                "the keys."
+            )
+
+
 def _twins(decided: _Decided) -> Iterator[str]:
     """Say where one text stands under several labels: then at most one of them is right, or none is independent."""
     for what, documents in decided.in_several.items():
@@ -556,8 +576,8 @@ def _warnings(judge: Judge, whole: _Group, left_out: int) -> tuple[str, ...]:
     not_judged = whole.documents - whole.judged - whole.known_machine - whole.known_human
     if not_judged > 0:
         found.append(
-            f"{not_judged:,} of {whole.documents:,} documents {'is' if not_judged == 1 else 'are'} no English prose: "
-            "the detector says nothing there, and no share includes it."
+            f"{not_judged:,} of {whole.documents:,} documents {'is' if not_judged == 1 else 'are'} no English prose, "
+            "or too few words to tell: the detector says nothing there, and no share includes it."
         )
     if left_out:
         found.append(f"Change of wording was not followed for {left_out:,} of the sources: there are too many at once.")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -14,8 +14,6 @@ from headwater.origin.artefacts import ARTEFACTS, artefact_flags
 from headwater.origin.columns import NO_VALUE, column_values
 from headwater.origin.detector.detector import Detector, content_id
 from headwater.origin.detector.language import supported
-from headwater.origin.detector.normalise import normalise
-from headwater.origin.detector.tokens import tokenise
 from headwater.origin.evidence import EvidenceReader
 from headwater.origin.permission import Permission, read_permissions
 from headwater.schema import EVIDENCE, table_of
@@ -36,6 +34,8 @@ EXAMINED = pa.schema(
 ``keys`` are the values of the grouping columns, ``not_judged`` says why the detector has no score."""
 
 MOST_EXAMPLES = 20
+TOO_FEW_WORDS = "too few words to tell"
+_FEW_WORDS = 10  # of so many words of English prose one in twenty times none is a frequent one
 _BEGINNING_CHARACTERS = 300
 
 
@@ -46,7 +46,7 @@ class Counts:
     documents: int = 0
     """Documents looked at."""
     columns: set[str] = field(default_factory=set)
-    """Grouping columns in which some document has a value."""
+    """Columns to group by, or that readers need, in which some document has a value."""
     artefacts: Counter[str] = field(default_factory=Counter)
     """Artefact to documents that have it."""
     artefact_examples: dict[str, str] = field(default_factory=dict)
@@ -105,6 +105,8 @@ class Examiner:
     """Grouping columns."""
     group: str | None = None
     """Column with the unit of independence."""
+    needed: tuple[str, ...] = ()
+    """Columns that readers need: whether some document has them is counted."""
 
     def examine(self, documents: pa.RecordBatch, counts: Counts) -> tuple[pa.Table, pa.Table]:
         """Return the documents (``EXAMINED``) and the evidence on them (``EVIDENCE``), and add to the counts.
@@ -118,7 +120,8 @@ class Examiner:
         permissions: dict[int, list[Permission]] = {}
         for row, one in read_permissions(documents):
             permissions.setdefault(row, []).append(one)
-        self._count(counts, ids, texts, scores, keys, permissions)
+        needed = {name for name in self.needed if any(value is not None for value in column_values(documents, name))}
+        self._count(counts, ids, texts, scores, keys, permissions, needed)
         examined = [
             ids,
             list(map(content_id, texts)),
@@ -149,11 +152,13 @@ class Examiner:
         scores: NDArray[np.float64],
         keys: Sequence[Sequence[str | None]],
         permissions: Mapping[int, Sequence[Permission]],
+        needed: Iterable[str],
     ) -> None:
         counts.documents += len(texts)
         for name, values in zip(self.by, keys, strict=True):
             if any(value is not None for value in values):
                 counts.columns.add(name)
+        counts.columns.update(needed)
         flags = artefact_flags(texts)
         for name, column in zip(ARTEFACTS, flags.T, strict=True):
             if column.any():
@@ -188,15 +193,23 @@ def scored(
     Returns:
         Words before the cut, shape (texts,); scores, not a number where the text cannot be judged; what it is instead.
     """
-    normalised = normalise(texts)
-    tokens = tokenise(normalised)
-    scores = detector.score_tokens(normalised, tokens)
-    judged = supported(tokens)
-    refused = [None if english else judged.refusal(row, normalised) for row, english in enumerate(judged.english)]
+    words, scores = np.zeros(len(texts), np.int64), np.full(len(texts), np.nan)
+    refused: list[str | None] = []
+    for normalised, tokens, found in detector.read(texts):
+        judged = supported(tokens)
+        rows = slice(len(refused), len(refused) + len(found))
+        words[rows] = normalised.words
+        scores[rows] = np.where(judged.english, found, np.nan)
+        few = normalised.words < _FEW_WORDS
+        reasons = [None if english else judged.refusal(row, normalised) for row, english in enumerate(judged.english)]
+        refused += [
+            TOO_FEW_WORDS if short and reason in ("not English", "not prose") else reason
+            for reason, short in zip(reasons, few.tolist(), strict=True)
+        ]
     if known:
         held_out = np.array([known.get(int(content_id(text)), np.nan) for text in texts])
-        scores = np.where(np.isnan(held_out), scores, held_out)
-    return normalised.words, np.where(judged.english, scores, np.nan), refused
+        scores = np.where(np.isnan(scores) | np.isnan(held_out), scores, held_out)
+    return words, scores, refused
 
 
 def _answer(signals: Sequence[Permission]) -> str:

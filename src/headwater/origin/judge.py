@@ -134,7 +134,8 @@ def judge_of(
         )
     left_out = len(human) - len(human_side) if human_side is not None and len(human) else 0
     if left_out:
-        remarks.append(f"{left_out:,} of the human references are no English prose; nothing is compared with them.")
+        verb = "is" if left_out == 1 else "are"
+        remarks.append(f"{left_out:,} of the human references {verb} no English prose; nothing is compared with them.")
     facts = ReferenceFacts(
         human=len(human_side) if human_side else 0,
         machine=len(machine_side) if machine_side else 0,

@@ -67,6 +67,22 @@ def read_known(
     return known_of(told(), group)
 
 
+def read_references(
+    human: Sequence[str],
+    machine: Sequence[str],
+    *,
+    text: str,
+    group: str | None,
+    rejects: RejectLog,
+    tell: Callable[[str], None],
+) -> tuple[Known, Known]:
+    """Return the texts of files known to be human and of files known to be machine-made; see :func:`read_known`."""
+    return (
+        read_known(human, text, group, rejects, Origin.HUMAN, tell),
+        read_known(machine, text, group, rejects, Origin.MACHINE, tell),
+    )
+
+
 def known_of(batches: Iterable[pa.RecordBatch], group: str | None) -> Known:
     """Return the texts of documents as references: each once, and at most ``MOST_REFERENCES``.
 

@@ -20,10 +20,9 @@ from headwater.origin.detector.detector import Detector
 from headwater.origin.detector.fit import fit_detector
 from headwater.origin.examine import scored
 from headwater.origin.judge import Judge, count_seen, seen_scores
-from headwater.origin.references import read_known, without_shared
+from headwater.origin.references import read_references, without_shared
 from headwater.origin.result import DocumentVerdict
 from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets, verdicts
-from headwater.schema import Origin
 from headwater.sources import Columns, ReadReport, RejectLog, read_documents
 from headwater.store import parquet_file, replaced_file
 
@@ -88,10 +87,7 @@ def fit_files(
         InputError: nothing can be read.
         NotEnoughData: there are too few texts.
     """
-    known = [
-        read_known(paths, text, group, rejects, origin, tell)
-        for paths, origin in ((human, Origin.HUMAN), (machine, Origin.MACHINE))
-    ]
+    known = read_references(human, machine, text=text, group=group, rejects=rejects, tell=tell)
     people, machines, shared = without_shared(*known)
     learnt = 0 if base is None else count_seen(seen_scores(base), (*people.texts, *machines.texts))
     tell("fitting")

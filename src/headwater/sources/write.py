@@ -3,8 +3,6 @@
 import errno
 import gzip
 import json
-import os
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from headwater.errors import InputError, StoreError
+from headwater.files import replaced
 from headwater.schema import DOCUMENT
 
 WRITABLE = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
@@ -97,30 +96,10 @@ def _compressing(file: BinaryIO, suffix: str) -> Iterator[Any]:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
-    """Open a file beside the target, and put it in the target's place once it is complete and on disk."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    """Open a file that takes the target's place once it is complete and on disk."""
     try:
-        try:
-            with temporary.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        _sync_folder(target.parent)
+        with replaced(target) as file:
+            yield file
     except OSError as error:
         reason = _ADVICE.get(error.errno or 0, error.strerror or str(error))
         raise StoreError(f"cannot write {target}: {reason}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself survive a power loss, where the system can open a folder."""
-    with suppress(PermissionError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

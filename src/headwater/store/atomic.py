@@ -11,7 +11,6 @@ import math
 import os
 import re
 import shutil
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headwater.errors import StoreError
+from headwater.files import replaced, sync
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space there",
@@ -84,7 +84,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
         except BaseException:
             temp.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -114,14 +114,8 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     Raises:
         StoreError: the disk is full, read-only or forbidden.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with storage_errors(path):
-        try:
-            with temp.open("wb") as file:
-                yield file
-            temp.replace(path)
-        finally:
-            temp.unlink(missing_ok=True)
+    with storage_errors(path), replaced(path) as file:
+        yield file
 
 
 @contextmanager
@@ -195,14 +189,14 @@ def replace_folder(temp: Path, final: Path) -> None:
     with storage_errors(final):
         for folder, _, files in os.walk(temp):
             for name in files:
-                _sync(Path(folder, name))
-            _sync(Path(folder))
+                sync(Path(folder, name))
+            sync(Path(folder))
         old = final.with_name(f".{final.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if final.exists():
             final.rename(old)
         temp.rename(final)
-        _sync(final.parent)
+        sync(final.parent)
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -223,13 +217,3 @@ def _plain(value: object) -> object:
         return value
     as_list = getattr(value, "tolist", None)  # NumPy scalars and arrays
     return _plain(as_list()) if as_list is not None else str(value)
-
-
-def _sync(path: Path) -> None:
-    if sys.platform == "win32":  # it opens no folder this way, and no file for reading only
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,7 @@ is only an order: what a score means is read off known human texts of the same k
 import hashlib
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -172,11 +172,19 @@ class Detector:
     def measure(self, texts: Sequence[str | None] | pa.Array | pa.ChunkedArray) -> Scored:
         """Return scores and lengths of texts. Memory is bounded by the batch, whatever the number of texts."""
         scores, words = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-        for start in range(0, len(texts), _BATCH):
-            normalised = normalise(texts[start : start + _BATCH])
-            scores.append(self.score_tokens(normalised, tokenise(normalised)))
+        for normalised, _, found in self.read(texts):
+            scores.append(found)
             words.append(normalised.words)
         return Scored(np.concatenate(scores), np.concatenate(words))
+
+    def read(
+        self, texts: Sequence[str | None] | pa.Array | pa.ChunkedArray
+    ) -> Iterator[tuple[Normalised, Tokens, NDArray[np.float64]]]:
+        """Yield texts normalised and split, with their scores, some thousands at a time and in their order."""
+        for start in range(0, len(texts), _BATCH):
+            normalised = normalise(texts[start : start + _BATCH])
+            tokens = tokenise(normalised)
+            yield normalised, tokens, self.score_tokens(normalised, tokens)
 
     def score_tokens(self, normalised: Normalised, tokens: Tokens) -> NDArray[np.float64]:
         """Return the scores of texts that are normalised and split already."""

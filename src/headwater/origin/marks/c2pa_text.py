@@ -10,9 +10,9 @@ Four forms (C2PA Technical Specification 2.3, section A.7; 2.4, sections A.7 to 
 - *script* and *link* in HTML: ``<script type="application/c2pa">`` with the store in base64, and
   ``<link rel="c2pa-manifest" href=...>``.
 
-Cleaners that remove invisible characters or comments destroy all of them: read first, normalise later. A form allows
-one mark in a text; a second one, a cut or altered one is evidence with status ``damaged``, and addresses are reported,
-never fetched.
+A store's manifests may be compressed (``c2cm``). Cleaners that remove invisible characters or comments destroy all of
+them: read first, normalise later. A form allows one mark in a text; a second one, a cut or altered one is evidence with
+status ``damaged``, and addresses are reported, never fetched.
 """
 
 import base64

@@ -16,7 +16,7 @@ from typing import Any
 
 from headwater.errors import InputError
 from headwater.origin.evidence import Status
-from headwater.origin.marks.jumbf import Box, DamagedBox, read_cbor, read_superbox
+from headwater.origin.marks.jumbf import MOST_UNPACKED, Box, DamagedBox, read_cbor, read_superbox, unpacked
 from headwater.origin.marks.page import json_nodes, metadata
 from headwater.origin.marks.source_type import declared_types, origin_of_term
 from headwater.schema import Origin
@@ -25,6 +25,7 @@ _LONGEST_NAME = 80
 _MOST_LISTED = 6
 _MISMATCH = "assertion.dataHash.mismatch"
 _UNTRUSTED = "signingCredential.untrusted"
+_COMPRESSED = b"c2cm"  # a manifest in a box of its own kind, packed with Brotli
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,19 @@ def read_store(store: bytes) -> tuple[Manifest, ...]:
         raise DamagedBox(f"the outermost box is labelled {outer.label[:40]!r}, not 'c2pa'")
     if not outer.children:
         raise DamagedBox("the store holds no manifest")
-    return tuple(_manifest_of_box(box) for box in outer.children)
+    left = MOST_UNPACKED
+    manifests = []
+    for one in outer.children:
+        box = one
+        if one.kind == _COMPRESSED:
+            packed = one.content(b"brob")
+            if packed is None:
+                raise DamagedBox(f"the compressed manifest {one.label[:40]!r} holds nothing")
+            data = unpacked(packed, left)
+            left -= len(data)
+            box = read_superbox(data)
+        manifests.append(_manifest_of_box(box))
+    return tuple(manifests)
 
 
 def read_report(report: Mapping[str, Any]) -> tuple[Manifest, ...]:

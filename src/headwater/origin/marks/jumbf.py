@@ -1,12 +1,15 @@
 """The containers a content credential is kept in: JUMBF boxes (ISO 19566-5) and CBOR (RFC 8949), read within bounds.
 
 Only reading, only what a manifest store needs, and nothing in the data can make it run long, nest deep or take more
-memory than a small multiple of its own size. Whatever does not fit raises :class:`DamagedBox` with the place.
+memory than a small multiple of its own size, or of ``MOST_UNPACKED`` bytes where it is compressed. Whatever does not
+fit raises :class:`DamagedBox` with the place.
 """
 
 import struct
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 MOST_BOXES = 4096
 """Boxes in one store. Stores in the wild have tens."""
@@ -16,6 +19,10 @@ MOST_ITEMS = 100_000
 """Values in one CBOR item."""
 DEEPEST_VALUE = 32
 """Arrays and maps within one another in one CBOR item."""
+
+
+MOST_UNPACKED = 8 << 20
+"""Bytes that the compressed boxes of one store may unpack to, together."""
 
 
 class DamagedBox(ValueError):  # noqa: N818  (it is what was found)
@@ -55,6 +62,29 @@ def read_superbox(data: bytes) -> Box:
     if kind != b"jumb":
         raise DamagedBox(f"it begins with a box of type {kind!r}, not with a JUMBF superbox")
     return _superbox(memoryview(data), start, end, DEEPEST_BOX, budget)
+
+
+def unpacked(payload: bytes, most: int) -> bytes:
+    """Return the superbox that a ``brob`` box of C2PA ("Compressed boxes") holds, packed with Brotli (RFC 7932).
+
+    Unlike the box of that name in JPEG XL, after which it is made, it holds the whole superbox with its header and
+    names no type before it.
+
+    Args:
+        payload: payload of the ``brob`` box.
+        most: bytes it may unpack to.
+
+    Raises:
+        DamagedBox: it is not compressed so, or unpacks to more.
+    """
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(payload), "brotli") as stream:
+            data: bytes = stream.read(most + 1)
+    except OSError as error:
+        raise DamagedBox(f"a compressed box cannot be unpacked: {error}") from None
+    if len(data) > most:
+        raise DamagedBox(f"compressed boxes unpack to more than {MOST_UNPACKED:,} bytes")
+    return data
 
 
 def _header(data: memoryview, at: int, limit: int) -> tuple[bytes, int, int]:
