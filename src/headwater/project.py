@@ -26,7 +26,7 @@ from headwater.generate import PROMPT, Command, Mirrored, Recipe, mirror_files
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.ledger import Reading, read_ledger
 from headwater.lineage import Graph
-from headwater.loop.inputs import Progress, fingerprint
+from headwater.loop.inputs import Progress, content_digest, fingerprint
 from headwater.loop.records import admitted_record
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
@@ -557,7 +557,8 @@ class Project:
         with folder.working():
             start = time.monotonic()
             files = [fingerprint(paths) for paths in (settings.paths, settings.human, settings.machine) if paths]
-            key = digest([settings.model_dump(mode="json"), seed, files, used_versions()])
+            tools = content_digest(_files_of(settings.detector, settings.keys, settings.trust_anchors))
+            key = digest([settings.model_dump(mode="json"), seed, files, tools, used_versions()])
             result = audit(settings, folder, key, np.random.default_rng([seed, 4]), progress)
             result = replace(
                 result,
@@ -576,6 +577,13 @@ class Project:
                 }
             )
         return result
+
+
+def _files_of(*places: str | None) -> list[Path]:
+    """Return the files that settings name, those of folders among them."""
+    found = [Path(place) for place in places if place is not None]
+    inside = (sorted(place.iterdir()) if place.is_dir() else [place] for place in found)
+    return [path for paths in inside for path in paths if path.is_file()]
 
 
 def _check_outputs(paths: Sequence[str], out: Path | None, report: Path | None) -> None:

@@ -20,6 +20,14 @@ module = sys.modules["headwater.origin.audit"]  # the package has a function of 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 pytestmark = pytest.mark.skipif(not (DATA / "human_vs_ai").is_dir(), reason="the data sets are not here")
 
+KEY = """[[keys]]
+name = "ours"
+scheme = "green-list"
+key = 15485863
+gamma = {gamma}
+vocabulary = 1000
+tokens = "ids"
+"""
 SHARES = {"Finance": 0.4, "NewsArticle": 0.1}
 
 
@@ -140,6 +148,33 @@ def test_an_audit_that_is_stopped_goes_on_to_the_same_files(corpora, tmp_path, m
     for name in ("documents.parquet", "evidence.parquet"):
         assert pq.read_table(first / name).equals(pq.read_table(second / name))
     assert result.groups == whole.result("a").groups
+
+
+def test_an_audit_does_not_go_on_with_watermark_keys_that_have_changed(corpora, tmp_path, monkeypatch):
+    keys = tmp_path / "keys.toml"
+    keys.write_text(KEY.format(gamma=0.5), "utf-8")
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(corpora.corpus.read_text("utf-8").splitlines(keepends=True)[:60]), "utf-8")
+    settings = Settings.model_validate({"audit": {"paths": [str(few)], "keys": str(keys)}})
+    monkeypatch.setattr(module, "_PART_ROWS", 20)
+    read = module.read_documents
+    monkeypatch.setattr(module, "read_documents", lambda *given, **more: read(*given, **more, batch_rows=20))
+
+    def stop(done, total, what):
+        if what == "40 documents":
+            raise KeyboardInterrupt
+
+    project = Project(tmp_path / "project")
+    steps = project.folder / ".headwater" / "runs" / "a" / "steps"
+    with pytest.raises(KeyboardInterrupt):
+        project.audit(settings, stop, run_id="a")
+    old = {path.name for path in steps.iterdir()}
+    keys.write_text(KEY.format(gamma=0.25), "utf-8")
+    project.resume("a")
+    assert old
+    assert {path.name.rpartition("-")[0] for path in steps.iterdir() if path.name not in old} >= {
+        name.rpartition("-")[0] for name in old
+    }
 
 
 def test_people_write_in_other_languages_too_and_are_not_flagged(corpora, tmp_path, cli):
