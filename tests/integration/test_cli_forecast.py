@@ -202,6 +202,20 @@ def test_the_example_file_is_read_as_it_stands_and_its_comments_are_the_defaults
     assert [plan["date"] for plan in stated["plans"]] == [plan["date"] for plan in plain["plans"]]
 
 
+def test_a_forecast_needs_no_file_where_the_ledger_and_the_command_say_enough(cli, monkeypatch):
+    from headwater.ledger import Reading
+
+    measured = Measured(stock_tokens=Measurement(parse("15B..25B"), "audit-1"))
+    monkeypatch.setattr(Project, "measured", lambda *_: Reading(measured, ()))
+    sets = ("--set", "need.tokens=30B", "--set", "need.growth=1.3..2.0", "--set", "intake.tokens_per_month=400M..800M")
+    found = json.loads(cli("forecast", "--ledger", *TEAM, *sets, "--json")[1])
+    assert {one["key"]: one["source"] for one in found["inputs"]}["stock.tokens"] == "audit-1"
+    code, _, err = cli("forecast", "--ledger", *TEAM)
+    assert code == 2
+    assert "need.tokens" in err
+    assert "intake.tokens_per_month" in err
+
+
 def test_the_project_reads_its_own_finished_runs(here):
     reading = Project(Path()).measured()
     assert reading.measured == Measured()

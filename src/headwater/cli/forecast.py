@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headwater.project import Project
 
 _WORLD_ONLY = ("--preset", "--rule", "--horizon", "--draws", "--compute-shift", "--compute-weight", "--seed")
-_TEAM_ONLY = ("--set", "--what-if", "--no-ledger", "--tokens-per-word")
+_TEAM_ONLY = ("--set", "--what-if", "--ledger", "--tokens-per-word")
 
 
 def forecast(
@@ -46,11 +46,13 @@ def forecast(
         typer.Option("--what-if", help="A value to compare with that of --mine, key=value. Repeat it."),
     ] = None,
     ledger: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--ledger/--no-ledger", help="Take what --mine leaves out from the project's own audits and runs."
+            "--ledger/--no-ledger",
+            help="Take what --mine leaves out from the project's own audits and runs; without --mine and with --set, "
+            "everything that is not set.",
         ),
-    ] = True,
+    ] = None,
     tokens_per_word: Annotated[
         str | None, typer.Option(help="Of your tokenizer, for words an audit counted. Default: 1.2..1.5.")
     ] = None,
@@ -73,13 +75,14 @@ def forecast(
         _write_example(init, as_json=as_json)
         return
     world = dict(zip(_WORLD_ONLY, (preset, rule, horizon, draws, compute_shift, compute_weight, seed), strict=True))
-    team = dict(zip(_TEAM_ONLY, (changes, what_if, None if ledger else True, tokens_per_word), strict=True))
-    _check_options(world if mine is not None else team, mine=mine is not None)
+    team = dict(zip(_TEAM_ONLY, (changes, what_if, ledger, tokens_per_word), strict=True))
+    own = mine is not None or ledger is True
+    _check_options(world if own else team, mine=own)
     _check_folder(out)
     from headwater.cli.progress import progress_on
 
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
-        if mine is None:
+        if not own:
             options = {
                 "rule": rule,
                 "horizon": horizon,
@@ -91,7 +94,7 @@ def forecast(
             asked = {key: value for key, value in options.items() if value is not None}
             result: Forecast = place.forecast(preset or "2026", asked, progress, run_id=run_id, out=out)
         else:
-            found = _team(place, mine, changes or [], ledger=ledger, tokens_per_word=tokens_per_word)
+            found = _team(place, mine, changes or [], ledger=ledger is not False, tokens_per_word=tokens_per_word)
             settings, measured, notes = found
             other = pairs(what_if or [], "--what-if")
             result = place.forecast_team(settings, measured, other, progress, run_id=run_id, out=out, notes=notes)
@@ -113,14 +116,14 @@ def print_forecast(place: "Project", result: "Forecast", *, as_json: bool) -> No
 
 
 def _team(
-    place: "Project", path: Path, changes: list[str], *, ledger: bool, tokens_per_word: str | None
+    place: "Project", path: Path | None, changes: list[str], *, ledger: bool, tokens_per_word: str | None
 ) -> tuple[Any, Any, tuple[str, ...]]:
     """Return the settings of a team, what the project measured, and what could not be taken from it.
 
     Raises:
         ConfigError: the file or an option is at fault.
     """
-    from headwater.forecast import Measured, parse, plain_values, read_team
+    from headwater.forecast import Measured, parse, plain_values, read_team, team_settings
 
     try:
         per_word = parse(tokens_per_word) if tokens_per_word is not None else None
@@ -132,7 +135,10 @@ def _team(
     measured = reading.measured if reading is not None else Measured()
     today = dt.datetime.now(tz=dt.UTC).date()
     given = plain_values(pairs(changes, "--set"))
-    settings = read_team(path, today=today, measured=measured, changes=given)
+    if path is None:
+        settings = team_settings({}, today=today, measured=measured, changes=given, where="the command")
+    else:
+        settings = read_team(path, today=today, measured=measured, changes=given)
     return settings, measured, reading.notes if reading is not None else ()
 
 
@@ -162,8 +168,8 @@ def _check_options(others: dict[str, Any], *, mine: bool) -> None:
         where = "set team.draws, team.seed and team.horizon in its file or with --set"
         raise ConfigError([f"{name}: belongs to a preset; with --mine {where}" for name in given], "the command")
     if given:
-        raise ConfigError([f"{name}: belongs to a forecast of your own; name its file with --mine" for name in given],
-                          "the command")  # fmt: skip
+        where = "name its file with --mine, or use --ledger"
+        raise ConfigError([f"{name}: belongs to a forecast of your own; {where}" for name in given], "the command")
 
 
 def _check_folder(out: Path | None) -> None:
