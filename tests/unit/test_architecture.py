@@ -71,9 +71,9 @@ PUBLIC = {
         MixtureModel Model Moments NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
         RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
     "origin": """AUDITED Attestation AuditResult Card Detector DocumentVerdict Evidence EvidenceReader Fitted Grade GroupAudit How
-        Judge Known Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector
+        Judge Known LanguageModels Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector
         estimate_share evidence_readers export_reserve fit_detector fit_files import_exchange judge_of list_reserve load_detector
-        read_references reserve_documents rule score_files trusted_parties verify_reserve""",
+        load_language_models read_references reserve_documents rule score_files trusted_parties verify_reserve""",
     "report": """REFERENCES Reference Topic audit_verdict bibtex forecast_charts forecast_document forecast_files forecast_verdict
         gate_verdict references render_audit_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
     "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
+from headwater.errors import ConfigError
 
 if TYPE_CHECKING:
     from headwater.origin import AuditResult
@@ -38,6 +39,10 @@ def audit(
     attested_by: Annotated[str | None, typer.Option(help="Who vouches for the origin column.")] = None,
     detector: Annotated[str | None, typer.Option(help="Folder of a detector made by: headwater detector fit")] = None,
     thorough: Annotated[bool | None, typer.Option("--thorough", help="The slower, more accurate detector.")] = None,
+    lm: Annotated[
+        str | None,
+        typer.Option("--lm", hidden=True, help="Not taken here: language models come with a fitted detector."),
+    ] = None,
     keys: Annotated[str | None, typer.Option(help="TOML file with the keys of watermarks to look for.")] = None,
     trust_anchors: Annotated[
         str | None, typer.Option(help="PEM file of certificates whose content credentials are trusted. None: nobody's.")
@@ -66,6 +71,14 @@ def audit(
     """Say how much of a corpus is machine-made, with an interval or the reason why that cannot be known."""
     from headwater.project import Project
 
+    if lm is not None:
+        raise ConfigError(
+            [
+                "--lm: an audit takes language models from a detector that was fitted with them, so that a card shows "
+                "what they are worth on known texts before they count. First: headwater detector fit --human FILES "
+                f"--ai FILES --lm {lm} --out FOLDER. Then: headwater audit PATHS --detector FOLDER"
+            ]
+        )
     place = Project(project)
     settings = place.settings(
         {

@@ -2,14 +2,18 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, Seed
 from headwater.errors import ConfigError, InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from headwater.origin import LanguageModels
 
 detector_app = typer.Typer(
     help="Fit the detector to your own texts, score documents, show its card.", no_args_is_help=True
@@ -18,6 +22,15 @@ detector_app = typer.Typer(
 HumanTexts = Annotated[list[str], typer.Option("--human", help="Known human text: files, folders or globs. Repeat it.")]
 TextColumn = Annotated[str, typer.Option(help="Column with the text.")]
 GroupColumn = Annotated[str | None, typer.Option(help="Column naming the unit of independence: article, author, site.")]
+Lm = Annotated[
+    str | None,
+    typer.Option("--lm", help="Language model to read the texts with: a folder, or a name on the Hugging Face hub."),
+]
+LmReference = Annotated[
+    str | None,
+    typer.Option(help="Second language model with the same tokenizer, to compare with. None: the first one."),
+]
+LmDevice = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where language models compute.")]
 Thorough = Annotated[bool, typer.Option("--thorough", help="The slower, more accurate form.")]
 Rejects = Annotated[Path, typer.Option(help="Where to keep rows that could not be used.")]
 
@@ -37,6 +50,9 @@ def fit(
         float, typer.Option(min=0.01, help="How often each text of yours counts against one learnt before.")
     ] = 10.0,
     thorough: Thorough = False,
+    lm: Lm = None,
+    lm_reference: LmReference = None,
+    lm_device: LmDevice = "auto",
     name: Annotated[str | None, typer.Option(help="Its name. Default: that of the folder.")] = None,
     rejects: Rejects = Path("rejects.jsonl"),
     seed: Seed = None,
@@ -58,6 +74,7 @@ def fit(
     else:
         base = default_detector(thorough=thorough) if start == "shipped" else load_detector(Path(start))
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
+        models = _language_models(lm, lm_reference, lm_device, lambda what: progress(0, 0, what))
         detector, warnings = fit_files(
             tuple(human),
             tuple(machine),
@@ -70,6 +87,7 @@ def fit(
             rejects=log,
             rng=np.random.default_rng(seed or 0),
             tell=lambda what: progress(0, 0, what),
+            language_models=models,
         )
         detector.save(out)
     if as_json:
@@ -100,6 +118,9 @@ def score(
     group: GroupColumn = None,
     fdr: Annotated[float, typer.Option(help="Share of the machine-like verdicts that may be wrong.")] = 0.05,
     thorough: Thorough = False,
+    lm: Lm = None,
+    lm_reference: LmReference = None,
+    lm_device: LmDevice = "auto",
     rejects: Rejects = Path("rejects.jsonl"),
     seed: Seed = None,
     as_json: AsJson = False,
@@ -121,8 +142,26 @@ def score(
             progress(0, 0, what)
 
         known = read_references(human or (), machine or (), text=text, group=group, rejects=log, tell=tell)
-        judge = judge_of(*known, detector=detector, thorough=thorough, rng=np.random.default_rng(seed or 0), tell=tell)
-        found = score_files(tuple(paths), out, judge, text=text, id_column=id_column, fdr=fdr, rejects=log, tell=tell)
+        models = _language_models(lm, lm_reference, lm_device, tell)
+        judge = judge_of(
+            *known,
+            detector=detector,
+            thorough=thorough,
+            rng=np.random.default_rng(seed or 0),
+            tell=tell,
+            language_models=models,
+        )
+        found = score_files(
+            tuple(paths),
+            out,
+            judge,
+            text=text,
+            id_column=id_column,
+            fdr=fdr,
+            rejects=log,
+            tell=tell,
+            language_models=models,
+        )
     facts = judge.facts
     if as_json:
         print_json(
@@ -141,6 +180,11 @@ def score(
         print("Without a score: " + ", ".join(f"{count:,} {name}" for name, count in found.not_judged.items()))
     for remark in facts.remarks:
         print(f"Note: {remark}")
+    if models is not None and judge.detector.lm is None:
+        print(
+            f"Note: the statistics of {models.pair.names} are columns only. Scores and verdicts use them with a "
+            "detector that was fitted with them: headwater detector fit --lm"
+        )
     if found.reading.bad_rows:
         print(f"{found.reading.bad_rows:,} rows could not be used: {rejects}")
     print(f"Scores: {out}")
@@ -248,3 +292,17 @@ def mirror(
 
 
 _ENOUGH = 50
+
+
+def _language_models(
+    lm: str | None, reference: str | None, device: Literal["auto", "cpu", "cuda"], tell: Callable[[str], None]
+) -> "LanguageModels | None":
+    """Return the language models that were named, loaded; None where none were."""
+    if lm is None:
+        if reference is not None:
+            raise ConfigError(["--lm-reference: needs --lm, the model whose probabilities are compared with it"])
+        return None
+    from headwater.origin import load_language_models
+
+    tell("loading the language models")
+    return load_language_models(lm, reference, device=device)

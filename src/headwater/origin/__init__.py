@@ -5,6 +5,7 @@ from headwater.origin.audit import AUDITED, audit
 from headwater.origin.detector.card import Card, card_markdown
 from headwater.origin.detector.detector import Detector, default_detector, load_detector
 from headwater.origin.detector.fit import Fitted, fit_detector
+from headwater.origin.detector.lm_models import LanguageModels, load_language_models
 from headwater.origin.evidence import Evidence, EvidenceReader, Ruling, Status, rule
 from headwater.origin.exchange import export_reserve, import_exchange, trusted_parties
 from headwater.origin.judge import Judge, judge_of
@@ -33,6 +34,7 @@ __all__ = [
     "How",
     "Judge",
     "Known",
+    "LanguageModels",
     "Ruling",
     "Scoring",
     "ShareEstimate",
@@ -51,6 +53,7 @@ __all__ = [
     "judge_of",
     "list_reserve",
     "load_detector",
+    "load_language_models",
     "read_references",
     "reserve_documents",
     "rule",

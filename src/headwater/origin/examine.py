@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -181,7 +181,10 @@ class Examiner:
 
 
 def scored(
-    detector: Detector, texts: Sequence[str], known: Mapping[int, float]
+    detector: Detector,
+    texts: Sequence[str],
+    known: Mapping[int, float],
+    statistics: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], list[str | None]]:
     """Return words, score and the reason for no score of each text.
 
@@ -189,26 +192,35 @@ def scored(
         detector: the detector.
         texts: the texts.
         known: held-out score of texts the detector was fitted to, by the detector's content id.
+        statistics: the texts' statistics of language models, shape (texts, 3), where they are known already.
 
     Returns:
         Words before the cut, shape (texts,); scores, not a number where the text cannot be judged; what it is instead.
     """
     words, scores = np.zeros(len(texts), np.int64), np.full(len(texts), np.nan)
     refused: list[str | None] = []
-    for normalised, tokens, found in detector.read(texts):
+    held_out = np.full(len(texts), np.nan)
+    if known:
+        held_out = np.array([known.get(int(content_id(text)), np.nan) for text in texts])
+    for normalised, tokens, first in replace(detector, lm=None).read(texts):
         judged = supported(tokens)
-        rows = slice(len(refused), len(refused) + len(found))
+        rows = slice(len(refused), len(refused) + len(first))
         words[rows] = normalised.words
-        scores[rows] = np.where(judged.english, found, np.nan)
+        if detector.lm is not None:
+            # Language models cost more than all the rest: only what they can change is read.
+            wanted = judged.english & np.isnan(held_out[rows])
+            own = detector.lm.read(normalised, wanted) if statistics is None else statistics[rows]
+            scores[rows] = detector.lm.score(first, own, thorough=detector.thorough)
+        else:
+            scores[rows] = first
+        scores[rows][~judged.english] = np.nan
         few = normalised.words < _FEW_WORDS
         reasons = [None if english else judged.refusal(row, normalised) for row, english in enumerate(judged.english)]
         refused += [
             TOO_FEW_WORDS if short and reason in ("not English", "not prose") else reason
             for reason, short in zip(reasons, few.tolist(), strict=True)
         ]
-    if known:
-        held_out = np.array([known.get(int(content_id(text)), np.nan) for text in texts])
-        scores = np.where(np.isnan(scores) | np.isnan(held_out), scores, held_out)
+    scores = np.where(np.isnan(scores) | np.isnan(held_out), scores, held_out)
     return words, scores, refused
 
 

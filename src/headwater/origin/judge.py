@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from headwater.measure.detection import auroc
 from headwater.origin.detector.detector import Detector, content_id, default_detector, load_detector
 from headwater.origin.detector.fit import fit_detector
+from headwater.origin.detector.lm_columns import StatisticsReader
+from headwater.origin.detector.lm_models import ready
 from headwater.origin.examine import scored
 from headwater.origin.references import NOTHING_KNOWN, Known, without_shared
 from headwater.origin.result import ReferenceFacts
@@ -73,6 +75,7 @@ def judge_of(
     thorough: bool,
     rng: np.random.Generator,
     tell: Callable[[str], None] = lambda what: None,
+    language_models: StatisticsReader | None = None,
 ) -> Judge:
     """Return the detector, fitted to the known texts where there are enough of both, with held-out references.
 
@@ -83,11 +86,16 @@ def judge_of(
         thorough: use the slower, more accurate form.
         rng: divides the texts into folds.
         tell: told what is being done.
+        language_models: models whose statistics are further columns of a detector that is fitted here; None: those
+            of the detector, if it was fitted with any, from where they were.
 
     Raises:
-        InputError: the detector cannot be used.
+        InputError: the detector cannot be used, or not with these language models.
     """
     base = default_detector(thorough=thorough) if detector is None else load_detector(detector)
+    if base.lm is not None:
+        tell("loading the language models")
+        base = ready(base, language_models)
     human, machine, shared = without_shared(human, machine)
     remarks = []
     if shared:
@@ -110,6 +118,7 @@ def judge_of(
             base=base,
             thorough=thorough,
             rng=rng,
+            language_models=language_models,
         )
         one = fitted.detector
         scores = np.concatenate([fitted.human_scores, fitted.machine_scores])
@@ -132,6 +141,9 @@ def judge_of(
             "The references are the texts the detector was fitted to. What is said of the corpus holds as far as it is "
             "of their kind, which nothing here can show; give references of the corpus' own kind with --human and --ai."
         )
+    elif one.lm is not None:
+        human_side, machine_side, remark = _completed(one, human_side, machine_side)
+        remarks += remark
     left_out = len(human) - len(human_side) if human_side is not None and len(human) else 0
     if left_out:
         verb = "is" if left_out == 1 else "are"
@@ -140,10 +152,30 @@ def judge_of(
         human=len(human_side) if human_side else 0,
         machine=len(machine_side) if machine_side else 0,
         auroc=_auroc(one, human_side, machine_side),
-        shift=_shift(base, human_side),
+        shift=_shift(base, human_side) if one.lm is None else None,
         remarks=(*remarks, *_suspicious(human, human_scores, one, machine_side)),
     )
     return Judge(one, human_side, machine_side, known, facts)
+
+
+def _completed(
+    detector: Detector, human: Side | None, machine: Side | None
+) -> tuple[Side | None, Side | None, list[str]]:
+    """Return both sides, one that is missing made up by texts the detector was fitted to, and what to say about it.
+
+    Scores with language models cannot be compared with those of the shipped detector's texts, which have none.
+    """
+    if human is not None and machine is not None and len(machine) >= LEAST_FITTED:
+        return human, machine, []
+    which = "human" if human is None else "machine"
+    return (
+        human or _learnt(detector, machine=False, own=True),
+        machine if machine is not None and len(machine) >= LEAST_FITTED else _learnt(detector, machine=True, own=True),
+        [
+            f"Too few {which} references were given, so the {which} texts the detector was fitted to stand for them: "
+            "it reads language models, and other texts have no scores that it could be compared with."
+        ],
+    )
 
 
 def seen_scores(detector: Detector) -> dict[int, float]:
@@ -182,6 +214,8 @@ def _learnt(detector: Detector, *, machine: bool, own: bool = False) -> Side:
     """
     sets = [detector.references] if own else [detector.references, detector.unfamiliar]
     chosen = [(one.is_machine == machine) & np.isfinite(one.scores) & (one.own == own) for one in sets]
+    if detector.lm is not None:  # scores without language models lie on another scale
+        chosen = [rows & np.isfinite(detector.lm.statistics).all(axis=1) for rows in chosen]
     scores = np.concatenate([one.scores[rows] for one, rows in zip(sets, chosen, strict=True)])
     words = np.concatenate([one.words[rows] for one, rows in zip(sets, chosen, strict=True)])
     groups = np.concatenate([np.flatnonzero(rows) for rows in chosen]).astype(np.str_)

@@ -18,6 +18,10 @@ from headwater.errors import InputError
 from headwater.origin.columns import meta_value
 from headwater.origin.detector.detector import Detector
 from headwater.origin.detector.fit import fit_detector
+from headwater.origin.detector.lm_columns import StatisticsReader, read_statistics
+from headwater.origin.detector.lm_models import ready
+from headwater.origin.detector.lm_statistics import COLUMNS
+from headwater.origin.detector.normalise import normalise
 from headwater.origin.examine import scored
 from headwater.origin.judge import Judge, count_seen, seen_scores
 from headwater.origin.references import read_references, without_shared
@@ -37,6 +41,19 @@ SCORES = pa.schema(
     ]
 )
 """A row for every row of the input."""
+_STATISTICS = [
+    pa.field(name, pa.float64(), metadata={"meaning": meaning})
+    for name, meaning in zip(
+        COLUMNS,
+        (
+            "conditional probability curvature (Fast-DetectGPT); higher = more machine-like",
+            "Binoculars quotient with its sign turned; higher = more machine-like",
+            "mean log-likelihood, nats per token; for information, no evidence by itself",
+        ),
+        strict=True,
+    )
+]
+"""Further columns where language models are named."""
 WRITABLE_SCORES = (".parquet", ".jsonl", ".csv")
 
 
@@ -67,6 +84,7 @@ def fit_files(
     rejects: RejectLog,
     rng: np.random.Generator,
     tell: Callable[[str], None],
+    language_models: StatisticsReader | None = None,
 ) -> tuple[Detector, tuple[str, ...]]:
     """Return a detector fitted to the texts of files, and what makes its card too good: it says so, too.
 
@@ -82,13 +100,16 @@ def fit_files(
         rejects: where rows that cannot be used are kept.
         rng: divides the texts into folds.
         tell: told what is being done.
+        language_models: models whose statistics are further columns of the stack; None: those of the base, if any.
 
     Raises:
-        InputError: nothing can be read.
+        InputError: nothing can be read, or the base was fitted with other language models.
         NotEnoughData: there are too few texts.
     """
     known = read_references(human, machine, text=text, group=group, rejects=rejects, tell=tell)
     people, machines, shared = without_shared(*known)
+    if base is not None:
+        base = ready(base, language_models)
     learnt = 0 if base is None else count_seen(seen_scores(base), (*people.texts, *machines.texts))
     tell("fitting")
     detector = fit_detector(
@@ -101,6 +122,7 @@ def fit_files(
         thorough=thorough,
         rng=rng,
         name=name,
+        language_models=language_models,
     ).detector
     warnings = []
     if shared:
@@ -125,11 +147,15 @@ def score_files(
     fdr: float,
     rejects: RejectLog,
     tell: Callable[[str], None],
+    language_models: StatisticsReader | None = None,
 ) -> Scoring:
     """Write the score, p-value and verdict of every row of the files, in order, and say what became of them.
 
     The id is that of the named column, else of a column ``id``, else the hash of the text. A row that cannot be used
     has no score. Memory is bounded by the batch: scores wait in a temporary file until all p-values are known.
+
+    With language models, named here or read by the detector, their statistics are three further columns, of every text
+    whatever its language.
 
     Raises:
         InputError: nothing can be read, or the suffix of ``out`` is unknown.
@@ -138,12 +164,17 @@ def score_files(
         raise InputError(f"unknown format of {out}. Scores are written to {', '.join(WRITABLE_SCORES)}.")
     buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
     counts: Counter[float] = Counter()
+    detector = judge.detector
+    reader = language_models if detector.lm is None else detector.lm.loaded
+    schema = SCORES if reader is None else pa.schema([*SCORES, *_STATISTICS])
     with TemporaryDirectory(dir=out.resolve().parent, prefix=".headwater-scores-") as folder:
         waiting = Path(folder) / "scores.parquet"
         stream = read_documents(paths, Columns(text=text, id=id_column), rejects, every_row=True)
-        with parquet_file(waiting, SCORES) as file:
+        with parquet_file(waiting, schema) as file:
             for batch in stream:
-                words, scores, refused = scored(judge.detector, batch["text"].to_pylist(), judge.known)
+                texts = batch["text"].to_pylist()
+                statistics = None if reader is None else read_statistics(reader, normalise(texts))
+                words, scores, refused = scored(detector, texts, judge.known, statistics)
                 p = buckets.p_values(scores, words)
                 counts.update(p[(words >= SHORT_WORDS) & ~np.isnan(p)].tolist())
                 ids = batch["id"].to_pylist()
@@ -156,8 +187,9 @@ def score_files(
                     pa.nulls(len(ids), pa.string()),
                     pa.array(words, pa.int32()),
                     pa.array(refused, pa.string()),
+                    *(pa.array(one, from_pandas=True) for one in (statistics.T if statistics is not None else ())),
                 ]
-                file.write_table(pa.table(columns, schema=SCORES))
+                file.write_table(pa.table(columns, schema=schema))
                 tell(f"{stream.report.accepted:,} documents")
         threshold = bh_threshold(counts, fdr)
         answers: Counter[str] = Counter()
@@ -171,23 +203,23 @@ def score_files(
                 place = SCORES.get_field_index("verdict")
                 yield batch.set_column(place, SCORES.field(place), pa.array(found, pa.string()))
 
-        rows = _write(judged(), out)
+        rows = _write(judged(), out, schema)
     return Scoring(
         rows, {one.value: answers[one.value] for one in DocumentVerdict}, dict(reasons.most_common()), stream.report
     )
 
 
-def _write(batches: Iterator[pa.RecordBatch], out: Path) -> int:
+def _write(batches: Iterator[pa.RecordBatch], out: Path, schema: pa.Schema) -> int:
     rows = 0
     if out.suffix == ".parquet":
-        with parquet_file(out, SCORES) as file:
+        with parquet_file(out, schema) as file:
             for batch in batches:
                 file.write_batch(batch)
                 rows += batch.num_rows
         return rows
     with replaced_file(out) as lines:
         if out.suffix == ".csv":
-            lines.write(_csv([SCORES.names]))
+            lines.write(_csv([schema.names]))
         for batch in batches:
             values = batch.to_pylist()
             if out.suffix == ".csv":

@@ -31,6 +31,14 @@ LIMITS = (
     "Absence of a sign of machine text proves nothing. A detector is the last in the precedence of evidence.",
 )
 """What every user of a detector should know."""
+LM_LIMIT = (
+    "It reads how predictable a text is to a large language model, and simple wording is predictable. That brings back "
+    "the bias against non-native writers, children and everyone who writes plainly, which the other models do not have "
+    "(detectors of this kind flagged half and more of the essays of non-native writers: Liang et al. 2023). Before its "
+    "verdicts count, look at the false positives on a reserve of your own that holds such writers, with and without "
+    "the language models."
+)
+"""What a user of a detector with statistics of language models should know besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +119,41 @@ class Figures:
     """As :attr:`Card.false_positives`."""
     calibration_error: float | None = None
     """As :attr:`Card.calibration_error`."""
+    held_out_without: Quality | None = None
+    """As :attr:`Card.held_out_without`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A language model a detector reads."""
+
+    source: str
+    """Folder, or name on the Hugging Face hub."""
+    fingerprint: str
+    """SHA-256 over its configuration, its tokenizer and values of each of its tensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """The language models whose statistics are columns of the stack; one model may be both."""
+
+    scoring: LanguageModel
+    """Whose probabilities are looked at: scoring model of Fast-DetectGPT, performer of Binoculars."""
+    reference: LanguageModel
+    """Over whose distribution the expectation runs: reference model, observer."""
+    tokens: int
+    """Tokens of a text that are read at most."""
+
+    @property
+    def names(self) -> str:
+        """The models' sources, to name them in a sentence."""
+        same = self.scoring == self.reference
+        return self.scoring.source if same else f"{self.scoring.source} with reference {self.reference.source}"
+
+    def same_models(self, other: "ModelPair") -> bool:
+        """Return whether both are the same models read in the same way, wherever they lie."""
+        mine, others = ((one.scoring.fingerprint, one.reference.fingerprint, one.tokens) for one in (self, other))
+        return mine == others
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +208,10 @@ class Card:
     """What it cannot do."""
     fast: Figures | None = None
     """The figures of the form without the fourth model; None for a detector that has none, whose own are above."""
+    language_models: ModelPair | None = None
+    """Language models it reads; None for a detector that needs none."""
+    held_out_without: Quality | None = None
+    """Where it reads language models: ``held_out`` without them, on the same texts."""
 
     def of_fast(self, features: tuple[str, ...]) -> "Card":
         """Return the card of the form without the fourth model, with its own figures; none where none were taken."""
@@ -210,7 +257,12 @@ def lengths(words: NDArray[np.int64]) -> Lengths:
 
 def card_to_json(card: Card, schema: int, weights_sha256: str) -> str:
     """Return the card as JSON, bound to its weights."""
-    return json.dumps({"schema": schema, "weights_sha256": weights_sha256, **asdict(card)}, indent=1) + "\n"
+    found = asdict(card)
+    if card.language_models is None:  # the same file as before there were any
+        del found["language_models"], found["held_out_without"]
+        if card.fast is not None:
+            del found["fast"]["held_out_without"]
+    return json.dumps({"schema": schema, "weights_sha256": weights_sha256, **found}, indent=1) + "\n"
 
 
 def card_from_json(text: str, schema: int, where: str) -> tuple[Card, str]:
@@ -262,8 +314,16 @@ def card_markdown(card: Card) -> str:
     if card.calibration_error is not None:
         lines.append(f"- Expected calibration error, held out, half machine: {card.calibration_error:.3f}")
     lines += [f"- Source: {one.name}, {one.texts} texts, {one.licence}" for one in card.sources]
+    pair = card.language_models
+    if pair is not None:
+        lines += [
+            f"- Language model, {role}: {one.source} (fingerprint {one.fingerprint[:12]})"
+            for role, one in (("scoring", pair.scoring), ("reference", pair.reference))
+        ]
+        lines.append(f"- Tokens read by the language models: the first {pair.tokens}")
     if card.held_out is not None:
-        lines += ["", "## Held out", "", *_table([card.held_out])]
+        rows = [card.held_out, *([card.held_out_without] if card.held_out_without is not None else [])]
+        lines += ["", "## Held out", "", *_table(rows)]
     for one in card.protocols:
         lines += ["", f"## {one.name[:1].upper()}{one.name[1:]}", "", *_table([*one.cells, one.mean])]
     if card.false_positives:

@@ -23,6 +23,7 @@ from headwater.measure.detection import threshold_at_fpr
 from headwater.origin.detector.card import Card, card_from_json, card_to_json
 from headwater.origin.detector.grams import GramSpec, token_shapes
 from headwater.origin.detector.hash_model import GramModel
+from headwater.origin.detector.lm_columns import FEATURE, LmColumns, StatisticsReader
 from headwater.origin.detector.logistic import Logistic
 from headwater.origin.detector.ngram_pair import NgramPair
 from headwater.origin.detector.normalise import Normalised, normalise
@@ -32,8 +33,8 @@ from headwater.origin.detector.style_model import Trees
 from headwater.origin.detector.tokens import Tokens, tokenise
 from headwater.text.overlap import stable_hash
 
-SCHEMA = 1
-"""Version of the folder a detector is kept in."""
+SCHEMA = 2
+"""Latest version of the folder a detector is kept in: 2 with statistics of language models, else 1."""
 WORDS = GramSpec(words=(1, 2), bits=18)
 """N-grams of the first linear model."""
 CHARACTERS = GramSpec(words=(1, 2), characters=(4,), bits=18)
@@ -130,6 +131,8 @@ class Detector:
     """Puts those of all four together; None for a detector of three."""
     memory: Memory
     """What is kept of the texts learnt from."""
+    lm: LmColumns | None = None
+    """Statistics of language models as further columns; None for a detector that needs none."""
 
     @property
     def thorough(self) -> bool:
@@ -140,7 +143,11 @@ class Detector:
     def references(self) -> References:
         """The texts learnt from, with held-out scores."""
         memory = self.memory
-        return References(memory.scores[:, int(self.thorough)], memory.words, memory.is_machine, memory.content)
+        scores = memory.scores[:, int(self.thorough)]
+        if self.lm is not None:
+            columns = self.lm.scores[:, int(self.thorough)]
+            scores = np.where(np.isfinite(columns), columns, scores)
+        return References(scores, memory.words, memory.is_machine, memory.content)
 
     @property
     def unfamiliar(self) -> References:
@@ -197,6 +204,8 @@ class Detector:
         if self.thorough_stack is not None and models.characters is not None:
             parts.append(models.characters.score(normalised, tokens))
         scores = (self.thorough_stack or self.stack).score(np.stack(parts, axis=1))
+        if self.lm is not None:
+            scores = self.lm.score(scores, self.lm.read(normalised), thorough=self.thorough)
         return np.where(np.diff(tokens.offsets) > 0, scores, np.nan)
 
     def fast(self) -> "Detector":
@@ -204,14 +213,42 @@ class Detector:
         if not self.thorough:
             return self
         models = replace(self.models, characters=None)
-        return replace(self, card=self.card.of_fast(FEATURES[:3]), models=models, thorough_stack=None)
+        lm = self.lm and self.lm.fast()
+        card = self.card.of_fast(FEATURES[:3] if lm is None else (*FEATURES[:3], FEATURE))
+        return replace(self, card=card, models=models, thorough_stack=None, lm=lm)
+
+    def with_language_models(self, reader: StatisticsReader) -> "Detector":
+        """Return the same detector with the language models it reads loaded.
+
+        Raises:
+            InputError: it reads none, or they are not the models it was fitted with.
+        """
+        pair = self.card.language_models
+        if self.lm is None or pair is None:
+            raise InputError(
+                f"detector {self.card.name!r} was fitted without language models. Fit one with them: headwater "
+                "detector fit --lm MODEL"
+            )
+        if not pair.same_models(reader.pair):
+            given, wanted = (
+                f"{one.names} (fingerprints {one.scoring.fingerprint[:12]} and {one.reference.fingerprint[:12]}, "
+                f"{one.tokens} tokens)"
+                for one in (reader.pair, pair)
+            )
+            raise InputError(
+                f"detector {self.card.name!r} was fitted with the language models {wanted}, not with {given}. The "
+                "statistics of one model say nothing on the scale of another: name the models it was fitted with "
+                "(--lm, --lm-reference), or fit a detector with these."
+            )
+        return replace(self, lm=replace(self.lm, reader=reader))
 
     def save(self, path: Path) -> None:
         """Write the detector to a folder: ``card.json`` and ``weights.npz``, the card last."""
         path.mkdir(parents=True, exist_ok=True)
         packed = _packed(self)
         (path / "weights.npz").write_bytes(packed)
-        (path / "card.json").write_text(card_to_json(self.card, SCHEMA, hashlib.sha256(packed).hexdigest()), "utf-8")
+        schema = 1 if self.lm is None else SCHEMA  # earlier versions read what they can use, and refuse the rest
+        (path / "card.json").write_text(card_to_json(self.card, schema, hashlib.sha256(packed).hexdigest()), "utf-8")
 
 
 def content_id(text: str) -> np.uint64:
@@ -242,7 +279,11 @@ def _packed(detector: Detector) -> bytes:
     for name in _TREES:
         arrays[f"trees_{name}"] = getattr(models.trees, name)
     arrays["trees_baseline"] = np.array(models.trees.baseline)
-    for name, stack in (("stack", detector.stack), ("thorough", detector.thorough_stack)):
+    stacks = [("stack", detector.stack), ("thorough", detector.thorough_stack)]
+    if detector.lm is not None:
+        stacks += [("lm", detector.lm.stack), ("lm_thorough", detector.lm.thorough_stack)]
+        arrays["memory_lm_statistics"], arrays["memory_lm_scores"] = detector.lm.statistics, detector.lm.scores
+    for name, stack in stacks:
         if stack is not None:
             arrays[name] = np.stack([stack.centre, stack.scale, stack.weights])
             arrays[f"{name}_intercept"] = np.array(stack.intercept)
@@ -329,7 +370,15 @@ def _unpacked(card: Card, arrays: dict[str, NDArray[np.generic]]) -> Detector:
         words, NgramPair(found["pair_singles"], found["pair_pairs"]), trees, grams("characters", CHARACTERS)
     )
     memory = Memory(*(found[f"memory_{name}"] for name in _MEMORY))
-    return Detector(card, models, first, stack("thorough"), memory)
+    columns, lm = stack("lm"), None
+    if (columns is None) != (card.language_models is None):
+        raise ValueError("the card and the weights do not agree on whether language models are read")
+    if columns is not None:
+        statistics, scores = found["memory_lm_statistics"], found["memory_lm_scores"]
+        if not len(statistics) == len(scores) == len(memory.content):
+            raise ValueError(f"statistics of {len(statistics)} texts instead of {len(memory.content)}")
+        lm = LmColumns(columns, stack("lm_thorough"), statistics, scores)
+    return Detector(card, models, first, stack("thorough"), memory, lm)
 
 
 @lru_cache(maxsize=1)

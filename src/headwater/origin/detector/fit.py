@@ -15,11 +15,19 @@ from numpy.typing import NDArray
 
 from headwater.errors import InputError, NotEnoughData
 from headwater.measure.detection import calibration_error
-from headwater.origin.detector.card import Card, Figures, lengths, quality
+from headwater.origin.detector.card import LM_LIMIT, Card, Figures, Quality, lengths, quality
 from headwater.origin.detector.detector import CHARACTERS, FEATURES, WORDS, Detector, Memory, Models, content_id
 from headwater.origin.detector.folds import group_folds, joined_groups
 from headwater.origin.detector.grams import hashed_counts, token_shapes
 from headwater.origin.detector.hash_model import fit_grams
+from headwater.origin.detector.lm_columns import (
+    FEATURE,
+    StatisticsReader,
+    fit_lm_columns,
+    read_statistics,
+    require_statistics,
+)
+from headwater.origin.detector.lm_statistics import STACKED
 from headwater.origin.detector.ngram_pair import empty_pair
 from headwater.origin.detector.normalise import normalise
 from headwater.origin.detector.stack import Stack, fit_stack
@@ -163,6 +171,7 @@ def fit_detector(
     rng: np.random.Generator,
     folds: int = 5,
     name: str = "own",
+    language_models: StatisticsReader | None = None,
 ) -> Fitted:
     """Return a detector that learnt known texts, with held-out scores of them.
 
@@ -180,10 +189,12 @@ def fit_detector(
         rng: order of the groups.
         folds: into how many folds the texts are divided, at least 2.
         name: name of the detector.
+        language_models: models whose statistics of the texts are further columns; None: those of the base, if any.
 
     Raises:
-        NotEnoughData: fewer than two human groups, or without a base fewer than 100 texts of a class.
-        InputError: the base has not the fourth model that was asked for.
+        NotEnoughData: fewer than two human groups, without a base fewer than 100 texts of a class, or with language
+            models fewer than 25.
+        InputError: the base has not the fourth model that was asked for, or was fitted with other language models.
     """
     texts = [*human, *machine]
     is_machine = np.arange(len(texts)) >= len(human)
@@ -203,6 +214,10 @@ def fit_detector(
             f"Detector {base.card.name!r} has no fourth model to learn with. Start from a thorough one, or leave out "
             "thorough."
         )
+    if base is not None and base.lm is not None and language_models is not None:
+        base = base.with_language_models(language_models)
+    reader = language_models if base is None or base.lm is None else base.lm.loaded
+    statistics = None if reader is None else _statistics(base, texts, is_machine, reader)
     material = read_material(texts, is_machine, thorough=thorough)
     content = np.array([content_id(text) for text in texts], dtype=np.uint64)
     fold_of = group_folds(groups, is_machine, folds, rng)
@@ -216,8 +231,60 @@ def fit_detector(
         weight=weight if base is not None else 1.0,
         name=name,
     )
+    if reader is not None and statistics is not None:
+        detector = _with_columns(detector, statistics, fold_of, reader)
     held_out = detector.references.scores[-len(texts) :]
     return Fitted(detector, held_out[: len(human)], held_out[len(human) :])
+
+
+def _statistics(
+    base: Detector | None, texts: Sequence[str], is_machine: NDArray[np.bool_], reader: StatisticsReader
+) -> NDArray[np.float64]:
+    """Return the statistics of the texts a base learnt, then of new ones; refuse too few before anything is fitted."""
+    new = read_statistics(reader, normalise(texts))[:, :STACKED]
+    if base is None:
+        require_statistics(new, is_machine)
+        return new
+    old = base.memory.is_machine
+    known = np.full((len(old), STACKED), np.nan) if base.lm is None else base.lm.statistics
+    statistics = np.concatenate([known, new])
+    require_statistics(statistics, np.concatenate([old, is_machine]))
+    return statistics
+
+
+def _with_columns(
+    detector: Detector, statistics: NDArray[np.float64], fold_of: NDArray[np.int64], reader: StatisticsReader
+) -> Detector:
+    """Return a detector with statistics of all texts it learnt as further columns; the last ones are in folds."""
+    memory = detector.memory
+    old = len(statistics) - len(fold_of)
+    lm = fit_lm_columns(
+        memory.scores,
+        statistics,
+        memory.is_machine,
+        memory.weights,
+        np.concatenate([np.full(old, -1), fold_of]),
+        reader,
+    )
+    card, labels = detector.card, memory.is_machine[old:]
+    learnt = replace(detector, lm=lm)
+
+    def figures(form: Detector, without: Quality | None) -> Figures:
+        before = without and replace(without, name="the same without the language models")
+        return replace(_figures(form.references.scores[old:], labels), held_out_without=before)
+
+    own = figures(learnt, card.held_out)
+    card = replace(
+        card,
+        features=(*card.features, FEATURE),
+        limits=(*card.limits, LM_LIMIT),
+        language_models=reader.pair,
+        held_out=own.held_out,
+        held_out_without=own.held_out_without,
+        calibration_error=own.calibration_error,
+        fast=figures(learnt.fast(), card.fast.held_out) if card.fast is not None else None,
+    )
+    return replace(learnt, card=card)
 
 
 def learn(
