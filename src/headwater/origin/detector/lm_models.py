@@ -57,7 +57,7 @@ class LanguageModels:
 
         Texts of about the same length are read together; how many is bounded by the logits they have, so memory does
         not grow with the number of texts. Equal texts are read once and have equal statistics; in which company a text
-        is read moves its last digits (float32: relative changes of about 1e-6).
+        is read moves its last digits (float32: changes below about 1e-5).
 
         Raises:
             HeadwaterError: one text does not fit into the memory of the GPU.
