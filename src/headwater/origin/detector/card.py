@@ -34,9 +34,9 @@ LIMITS = (
 LM_LIMIT = (
     "It reads how predictable a text is to a large language model, and simple wording is predictable. That brings back "
     "the bias against non-native writers, children and everyone who writes plainly, which the other models do not have "
-    "(detectors of its time flagged half to three quarters of the essays of non-native writers: Liang et al. 2023). Before its "
-    "verdicts count, look at the false positives on a reserve of your own that holds such writers, with and without "
-    "the language models."
+    "(detectors of its time flagged half to three quarters of the essays of non-native writers: Liang et al. 2023). "
+    "Before its verdicts count, look at the false positives on a reserve of your own that holds such writers, with and "
+    "without the language models."
 )
 """What a user of a detector with statistics of language models should know besides."""
 
