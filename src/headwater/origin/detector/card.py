@@ -34,7 +34,7 @@ LIMITS = (
 LM_LIMIT = (
     "It reads how predictable a text is to a large language model, and simple wording is predictable. That brings back "
     "the bias against non-native writers, children and everyone who writes plainly, which the other models do not have "
-    "(detectors of its time flagged half to three quarters of the essays of non-native writers: Liang et al. 2023). "
+    "(seven detectors of 2023 flagged 48% to 76% of the essays of non-native writers: Liang et al. 2023). "
     "Before its verdicts count, look at the false positives on a reserve of your own that holds such writers, with and "
     "without the language models."
 )
