@@ -6,7 +6,7 @@ texts are halved: references come from one half, corpora of 500 (or what the hal
 shares of machine-made text. Only texts of at least 50 words take part (``--least-words``).
 
 - matched: up to 300 human texts and all machine-made texts of the reserve half; the detector learns them too (weight
-  10), references are scored out of fold;
+  10), references are scored out of fold, corpora by the mean of the folds' models;
 - 50 machine: the same with 50 machine-made texts (one in twelve);
 - human only: the detector that left the source out; scores of the other domains, each held out in turn, stand for
   development;
@@ -15,10 +15,14 @@ shares of machine-made text. Only texts of at least 50 words take part (``--leas
 ``ideal`` is the error of an estimator that knows both densities, which no method can beat by much: sqrt(2 / pi) times
 the standard error of the maximum-likelihood share of the documents at hand, with densities by kernels on all texts.
 
-    OMP_NUM_THREADS=1 python benchmarks/audit_share.py [--draws 2] [--splits 2] [--cache FOLDER] [--gaussian]
+``--by generator`` leaves out, with the domains, one of their generators at a time: nobody has seen either, and the
+references and corpora are of that generator alone.
 
-prints Markdown tables. The scores take about half an hour on one core and are kept in the cache; ``--gaussian`` needs
-no data and takes a minute.
+    OMP_NUM_THREADS=1 python benchmarks/audit_share.py [--by generator] [--draws 2] [--splits 6] [--human-splits 16]
+        [--cache FOLDER] [--gaussian]
+
+prints Markdown tables. The scores of a source and split take half a minute on one core and are kept in the cache;
+``--gaussian`` needs no data and takes a minute.
 """
 
 import argparse
@@ -35,7 +39,7 @@ from numpy.typing import NDArray
 
 from headwater.measure.detection import auroc
 from headwater.origin.detector.detector import Detector, default_detector
-from headwater.origin.detector.fit import Material, learn, model_scores, read_material
+from headwater.origin.detector.fit import FOLDS, Material, learn, model_scores, read_material
 from headwater.origin.detector.folds import group_folds
 from headwater.origin.detector.stack import fit_stack
 from headwater.origin.share import DevelopmentScores, dkw_bound, estimate_share
@@ -87,6 +91,15 @@ class Setting:
     unseen: Half
     development: DevelopmentScores
 
+    @property
+    def shifts(self) -> tuple[float, float]:
+        """By how much references score above unseen text, in its standard deviations: human, machine-made."""
+        found = []
+        for kind in (False, True):
+            known, unseen = (one.scores[one.machine == kind] for one in (self.known, self.unseen))
+            found.append(float((known.mean() - unseen.mean()) / unseen.std()) if len(known) else np.nan)
+        return found[0], found[1]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -102,13 +115,18 @@ class Outcome:
     dkw: float
 
 
-def sources(domains: NDArray[np.str_], single: bool) -> dict[str, list[str]]:
-    """Return the domains that are left out together."""
-    names = [str(name) for name in np.unique(domains)]
-    if single:
-        return {name: [name] for name in names}
+def sources(dev: Development, by: str) -> Iterator[tuple[list[str], str | None]]:
+    """Yield domains that are left out together, and the generator that is left out with them, if any.
+
+    The generators of the essays wrote nothing else, so leaving out the essays leaves them out too.
+    """
+    names = [str(name) for name in np.unique(dev.domains)]
     l2r = [name for name in names if name != "student_essay"]
-    return {", ".join(l2r[k::4]): l2r[k::4] for k in range(4)} | {"student_essay": ["student_essay"]}
+    sets = [[name] for name in names] if by == "domain" else [*(l2r[k::4] for k in range(4)), ["student_essay"]]
+    for domains in sets:
+        made = np.unique(dev.generators[dev.is_machine & np.isin(dev.domains, domains)])
+        for generator in map(str, made) if by == "generator" else (None,):
+            yield domains, generator
 
 
 @dataclass(frozen=True)
@@ -130,19 +148,32 @@ class LeftOut:
     """A source that the detector knows nothing of."""
 
     world: World
-    name: str
     domains: list[str]
+    generator: str | None
+
+    @property
+    def name(self) -> str:
+        """What is left out."""
+        return ", ".join(self.domains) + (f"; {self.generator}" if self.generator else "")
 
     @cached_property
     def here(self) -> NDArray[np.int64]:
-        """Its texts."""
-        return np.flatnonzero(np.isin(self.world.dev.domains, self.domains))
+        """Its texts; with a generator those of people and of this generator."""
+        dev = self.world.dev
+        return np.flatnonzero(
+            np.isin(dev.domains, self.domains)
+            & (~dev.is_machine | (self.generator is None) | (dev.generators == self.generator))
+        )
 
     @cached_property
     def rest(self) -> NDArray[np.int64]:
         """The others, without those that share a group with one of its own."""
         dev = self.world.dev
-        return np.flatnonzero(~np.isin(dev.domains, self.domains) & ~np.isin(dev.groups, dev.groups[self.here]))
+        return np.flatnonzero(
+            ~np.isin(dev.domains, self.domains)
+            & ~np.isin(dev.groups, dev.groups[self.here])
+            & (dev.generators != (self.generator or ""))
+        )
 
     @cached_property
     def base(self) -> Detector:
@@ -203,7 +234,7 @@ class LeftOut:
         known, groups = self.world.material.rows(self.here[chosen]), self.texts.groups[chosen]
         detector = learn(
             known,
-            group_folds(groups, known.is_machine, 5, np.random.default_rng(0)),
+            group_folds(groups, known.is_machine, FOLDS, np.random.default_rng(0)),
             groups,
             content=np.ones(len(chosen), np.uint64),
             base=self.base,
@@ -215,7 +246,7 @@ class LeftOut:
 
     def cached(self, name: str, compute: Callable[[], Floats]) -> Floats:
         """Return scores, computed once."""
-        file = self.world.cache / f"{self.domains[0]}-{len(self.domains)}-{name}.npz"
+        file = self.world.cache / f"{self.domains[0]}-{len(self.domains)}-{self.generator or 'all'}-{name}.npz"
         if not file.exists():
             np.savez(file, scores=compute())
         with np.load(file) as kept:
@@ -366,9 +397,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=_DATA)
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "headwater-audit-share")
     parser.add_argument("--draws", type=int, default=2)
-    parser.add_argument("--splits", type=int, default=2)
-    parser.add_argument("--single", action="store_true", help="leave one domain out at a time")
-    parser.add_argument("--no-adapt", action="store_true", help="only the settings without known machine text")
+    parser.add_argument("--splits", type=int, default=6)
+    parser.add_argument("--human-splits", type=int, default=16, help="for human references only")
+    parser.add_argument("--by", choices=("source", "domain", "generator"), default="source", help="what is left out")
     parser.add_argument("--least-words", type=int, default=LEAST_WORDS, help="of references and documents")
     parser.add_argument("--gaussian", action="store_true")
     arguments = parser.parse_args()
@@ -380,12 +411,13 @@ def main() -> None:
         return
     arguments.cache.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Outcome]] = {}
+    shifts: dict[str, list[tuple[float, float]]] = {}
     refused = 0
     world = World(development(arguments.data), arguments.cache, arguments.least_words)
-    for name, domains in sources(world.dev.domains, arguments.single).items():
-        left_out = LeftOut(world, name, domains)
-        for split in range(arguments.splits):
-            for setting in left_out.settings(split, not arguments.no_adapt):
+    for domains, generator in sources(world.dev, arguments.by):
+        left_out = LeftOut(world, domains, generator)
+        for split in range(max(arguments.splits, arguments.human_splits)):
+            for setting in left_out.settings(split, split < arguments.splits):
                 unseen = setting.unseen.long(arguments.least_words)
                 human = int((~setting.known.machine).sum())
                 print(
@@ -394,6 +426,7 @@ def main() -> None:
                     flush=True,
                 )
                 drawn = replace(setting, unseen=unseen)
+                shifts.setdefault(setting.references, []).append(drawn.shifts)
                 found.setdefault(setting.references, []).extend(
                     outcome(drawn, share, rng) for share in SHARES for _ in range(arguments.draws)
                 )
@@ -406,6 +439,8 @@ def main() -> None:
     print(f"\nwithout references: refused in {refused} of {refused}\n")
     for name, outcomes in found.items():
         print(report(name, outcomes), flush=True)
+        human, machine = np.mean(shifts[name], axis=0)
+        print(f"References score above unseen text by {human:+.2f} (human) and {machine:+.2f} (machine) sd.\n")
     print(f"{time.time() - start:.0f} s")
 
 

@@ -31,7 +31,7 @@ from headwater.measure.detection import threshold_at_fpr
 from headwater.origin.detector.card import Protocol, Quality, protocol, quality
 from headwater.origin.detector.detector import Detector, default_detector
 from headwater.origin.detector.evaluate import by_domain, false_positives
-from headwater.origin.detector.fit import Material, fit_models, learn, model_scores, read_material
+from headwater.origin.detector.fit import FOLDS, Material, fit_models, learn, model_scores, read_material
 from headwater.origin.detector.folds import group_folds
 
 _DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
@@ -106,7 +106,7 @@ def _adapt(
         weight=1.0, name="base", parts=parts[rows],
     )  # fmt: skip
     groups = dev.groups[reserve]
-    folds = group_folds(groups, dev.is_machine[reserve], 3, rng)
+    folds = group_folds(groups, dev.is_machine[reserve], FOLDS, rng)
     content = np.arange(1, len(reserve) + 1, dtype=np.uint64)
     adapted = learn(material.rows(reserve), folds, groups, content=content, base=base, weight=_WEIGHT, name="adapted")
     weights = known.astype(np.float64)

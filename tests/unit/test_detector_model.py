@@ -11,7 +11,14 @@ from threadpoolctl import threadpool_limits
 
 from headwater.errors import InputError, NotEnoughData
 from headwater.origin.detector.detector import Detector, content_id, load_detector
-from headwater.origin.detector.fit import fit_detector, fit_models, held_out_parts, read_material
+from headwater.origin.detector.fit import (
+    fit_detector,
+    fit_models,
+    held_out_parts,
+    mean_models,
+    model_scores,
+    read_material,
+)
 from headwater.origin.detector.folds import group_folds, joined_groups
 from headwater.origin.detector.language import supported
 from headwater.origin.detector.logistic import fit_logistic, ridge
@@ -241,6 +248,44 @@ def test_adapting_learns_the_users_texts_and_keeps_their_held_out_scores(learnt:
     assert references.scores[references.content == content_id(human[3])].tolist() == [fitted.human_scores[3]]
     card = fitted.detector.card
     assert (card.own_human, card.own_machine, card.human, card.base) == (40, 40, 160, "own")
+
+
+def test_the_mean_of_trees_and_of_linear_models_has_their_mean_score() -> None:
+    material = read_material([*_texts(_HUMAN, 60, 20), *_texts(_MACHINE, 60, 21)], np.arange(120) >= 60, thorough=True)
+    parts = [np.arange(120) % 3 != fold for fold in range(3)]
+    learnt = [fit_models(material, kept.astype(np.float64)) for kept in parts]
+    # Adapted models weigh n-grams alike, so here they must too.
+    learnt = [
+        replace(
+            one,
+            words=replace(one.words, idf=learnt[0].words.idf),
+            characters=replace(one.characters, idf=learnt[0].characters.idf),
+        )
+        for one in learnt
+        if one.characters is not None and learnt[0].characters is not None
+    ]
+    apart = np.mean([model_scores(one, material) for one in learnt], axis=0)
+    together = model_scores(mean_models(learnt), material)
+    columns = [0, 2, 3]
+    np.testing.assert_allclose(together[:, columns], apart[:, columns], rtol=1e-4, atol=1e-4)
+    # The pair is no linear model; the counts are those of all texts at two thirds.
+    whole = empty_pair().with_texts(material.shapes, material.offsets, material.is_machine, np.full(120, 2 / 3))
+    np.testing.assert_allclose(mean_models(learnt).pair.pairs, whole.pairs, rtol=1e-5)
+
+
+def test_an_adapted_detector_knows_each_text_as_the_models_of_the_folds_do(learnt: Detector) -> None:
+    """Three folds: two of three models have learnt a text, so new text meets two thirds of its weight of ten.
+
+    Were it learnt whole, held-out scores of the references would lie nearer together than scores of new text.
+    """
+    human, machine = _texts(_HUMAN, 30, 22), _texts(_MACHINE, 30, 23)
+    fitted = _fit(human, machine, [list(range(30)), list(range(30, 60))], base=learnt).detector
+    material = read_material([*human, *machine], np.arange(60) >= 30, thorough=False)
+    expected = learnt.models.pair.with_texts(
+        material.shapes, material.offsets, material.is_machine, np.full(60, 10 * 2 / 3)
+    )
+    np.testing.assert_allclose(fitted.models.pair.pairs, expected.pairs, rtol=1e-5)
+    assert len(fitted.models.trees.roots) == 3 * len(learnt.models.trees.roots)
 
 
 def test_a_saved_detector_scores_the_same_and_the_same_fit_gives_the_same_bytes(

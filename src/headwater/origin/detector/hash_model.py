@@ -4,6 +4,7 @@ Values are TF-IDF (sublinear counts, rows of norm one); coefficients are those o
 model keeps how firmly it knows each coefficient, and so can learn a user's texts without the texts it was made from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,3 +67,15 @@ def fit_grams(
     idf = inverse_document_frequency(counts)
     logistic = fit_logistic(weighted(counts, idf=idf), is_machine, weights, ridge(spec.columns, strength))
     return GramModel(spec, idf, logistic)
+
+
+def mean_grams(learnt: Sequence[GramModel]) -> GramModel:
+    """Return the model whose score is the mean of the scores of models that weigh n-grams alike (one ``idf``)."""
+    known = [one.logistic for one in learnt]
+    logistic = Logistic(
+        np.stack([one.weights for one in known]).mean(axis=0, dtype=np.float64).astype(np.float32),
+        float(np.mean([one.intercept for one in known])),
+        np.stack([one.precision for one in known]).mean(axis=0, dtype=np.float64).astype(np.float32),
+        float(np.mean([one.intercept_precision for one in known])),
+    )
+    return GramModel(learnt[0].spec, learnt[0].idf, logistic)

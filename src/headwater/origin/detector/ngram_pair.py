@@ -9,6 +9,7 @@ Probabilities are interpolated with Dirichlet priors (MacKay and Peto 1995): tha
 both classes together. Adding texts is adding counts, so the pair is adapted exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba as nb
@@ -60,6 +61,14 @@ def empty_pair() -> NgramPair:
     """Return a pair that has seen nothing."""
     empty = np.zeros((2, 1 << BITS), dtype=np.float32)
     return NgramPair(empty, empty)
+
+
+def mean_pair(counted: Sequence[NgramPair]) -> NgramPair:
+    """Return the pair of mean counts: each text counts as often as it does in the pairs on average."""
+    return NgramPair(
+        np.stack([one.singles for one in counted]).mean(axis=0, dtype=np.float64).astype(np.float32),
+        np.stack([one.pairs for one in counted]).mean(axis=0, dtype=np.float64).astype(np.float32),
+    )
 
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations.

@@ -4,6 +4,7 @@ The trees are grown by scikit-learn's histogram gradient boosting (after Ke et a
 nodes, which are saved without pickling and predicted by a kernel of their own, equal to scikit-learn's to rounding.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba as nb
@@ -95,6 +96,27 @@ def trees_of(model: object) -> Trees:
         np.where(inner, nodes["right"] + start, 0).astype(np.int32),
         np.where(inner, 0.0, nodes["value"]),
         float(model._baseline_prediction.ravel()[0]),  # type: ignore[attr-defined]  # noqa: SLF001
+    )
+
+
+def mean_trees(grown: Sequence[Trees]) -> Trees:
+    """Return trees whose score is the mean of the scores of all given, to rounding."""
+    starts = np.cumsum([0, *(len(one.left) for one in grown)])
+
+    def moved(nodes: list[NDArray[np.int32]], keep: int = -1) -> NDArray[np.int32]:
+        # A leaf's 0 is no node and stays.
+        return np.concatenate(
+            [np.where(own == keep, keep, own + start) for own, start in zip(nodes, starts[:-1], strict=True)]
+        ).astype(np.int32)
+
+    return Trees(
+        moved([one.roots for one in grown]),
+        np.concatenate([one.features for one in grown]),
+        np.concatenate([one.thresholds for one in grown]),
+        moved([one.left for one in grown], keep=0),
+        moved([one.right for one in grown], keep=0),
+        np.concatenate([one.values for one in grown]) / len(grown),
+        float(np.mean([one.baseline for one in grown])),
     )
 
 
