@@ -111,6 +111,32 @@ def test_with_human_references_only_there_is_a_bound_and_a_range(corpora, tmp_pa
         assert 0 <= group["low"] <= corpora.shares[group["group"]] <= group["high"] <= 1
 
 
+def test_a_group_is_compared_with_references_of_its_own_where_there_are_enough(corpora, tmp_path, cli):
+    """The Finance references are then NewsArticle's, and the other way round, or nobody's: only the first changes."""
+    audited = ("audit", corpora.corpus, "--by", "domain", "--group", "pair", "--json", "-q", "-C", tmp_path)
+    rows = {name: [json.loads(line) for line in getattr(corpora, name).read_text("utf-8").splitlines()]
+            for name in ("human", "machine")}  # fmt: skip
+    found = {}
+    for how in ("own", "unnamed", "few"):
+        for name, texts in rows.items():
+            kept = [dict(row) for row in texts]
+            for number, row in enumerate(kept):
+                if how == "unnamed" or (how == "few" and (name == "human" or number >= 40)):
+                    del row["domain"]
+            write(tmp_path / f"{name}-{how}.jsonl", kept)
+        references = ("--human", tmp_path / f"human-{how}.jsonl", "--ai", tmp_path / f"machine-{how}.jsonl")
+        found[how] = json.loads(cli(*audited, *references)[1])
+    for own, unnamed, few in zip(*(found[how]["groups"] for how in ("own", "unnamed", "few")), strict=True):
+        assert own["method"].endswith("against references of the group's own")
+        assert "own" not in unnamed["method"]
+        assert "own" not in few["method"]
+        assert own["low"] <= corpora.shares[own["group"]] <= own["high"]
+        assert (own["share"], own["low"]) != (unnamed["share"], unnamed["low"])
+    assert {one["group"]: one["documents"] for one in found["own"]["groups"]} == {
+        one["group"]: one["documents"] for one in found["unnamed"]["groups"]
+    }
+
+
 def test_without_references_there_is_no_number_anywhere(corpora, tmp_path, cli):
     code, out, err = cli("audit", corpora.corpus, "--by", "domain", "--json", "-q", "-C", tmp_path)
     assert code == 0, err

@@ -8,7 +8,7 @@ group.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from headwater.origin.artefacts import (
     texts_in_several,
 )
 from headwater.origin.changes import drifts
-from headwater.origin.columns import check_columns
+from headwater.origin.columns import DATE_PARTS, NO_VALUE, check_columns
 from headwater.origin.cost import costs
 from headwater.origin.detector.detector import card_path
 from headwater.origin.detector.detector import content_id as text_id
@@ -38,7 +38,7 @@ from headwater.origin.examine import Counts, Examiner
 from headwater.origin.judge import Judge, development, judge_of
 from headwater.origin.marks.watermark import load_keys
 from headwater.origin.readers import evidence_readers
-from headwater.origin.references import Known, known_of, read_references
+from headwater.origin.references import Known, kind_of, known_of, read_references
 from headwater.origin.reserve import reserve_documents
 from headwater.origin.result import (
     Artefact,
@@ -52,7 +52,7 @@ from headwater.origin.result import (
     LengthBucket,
     ShareEstimate,
 )
-from headwater.origin.share import DevelopmentScores, estimate_share
+from headwater.origin.share import LEAST_HUMAN, DevelopmentScores, estimate_share
 from headwater.origin.verdicts import LEAST_REFERENCES, SHORT_WORDS, LengthBuckets, verdicts
 from headwater.schema import EVIDENCE, EvidenceKind, Origin, content_id
 from headwater.sources import Columns, ReadReport, RejectLog, read_documents
@@ -156,7 +156,13 @@ def audit(
 
     with RejectLog(folder.path / "rejects-references.jsonl") as log:
         human, machine = read_references(
-            settings.human, settings.machine, text=settings.text, group=settings.group, rejects=log, tell=tell
+            settings.human,
+            settings.machine,
+            text=settings.text,
+            group=settings.group,
+            rejects=log,
+            tell=tell,
+            by=_matched(settings),
         )
     if settings.reserve:
         human = known_of(reserve_documents(folder.store), "unit")
@@ -190,7 +196,11 @@ def audit(
     estimator = _Estimator(settings, judge, rng, development(judge.detector))
     audits = [
         _audit_of(
-            _SEPARATOR.join(keys) or "all", dict(zip(settings.by, keys, strict=True)), one, estimator, changes.get(keys)
+            _SEPARATOR.join(keys) or "all",
+            dict(zip(settings.by, keys, strict=True)),
+            one,
+            estimator.of_kind(keys),
+            changes.get(keys),
         )
         for keys, one in sorted(decided.groups.items())
     ]
@@ -431,11 +441,24 @@ class _Estimator:
     judge: Judge
     rng: np.random.Generator
     development: DevelopmentScores
+    kind: str = ""
+    """Values of the grouping columns that references may share; empty: all references serve."""
+
+    def of_kind(self, keys: tuple[str, ...]) -> "_Estimator":
+        """Return the estimator of a group, which prefers references that have its values in the grouping columns."""
+        named = dict(zip(self.settings.by, keys, strict=True))
+        values = [named[name] for name in _matched(self.settings)]
+        return replace(self, kind=kind_of(None if value == NO_VALUE else value for value in values))
 
     def __call__(self, one: _Group) -> ShareEstimate:
         """Return the estimate for a group; a sample of the scores stands for all of them."""
         rows = one.sample.rows()
         human, machine = (side and side.at_least(SHORT_WORDS) for side in (self.judge.human, self.judge.machine))
+        own = [side and side.of_kind(self.kind) for side in (human, machine)]
+        # with fewer of its own kind a group is better off with all references than with no number
+        matched = all(side is None or len(side) >= LEAST_HUMAN for side in own)
+        if human is not None and matched:
+            human, machine = own
         if not len(rows) and not one.known_machine and not one.known_human:
             grade = Grade.C if human is None else Grade.B if machine is None else Grade.A
             reason = "none of its documents is English prose of more than a few words, all the detector can judge"
@@ -445,7 +468,7 @@ class _Estimator:
         # Where the scores are a sample, what is counted shrinks with them and keeps its weight.
         part = float(long.sum()) / judged_long if judged_long else 1.0
         grouped = self.settings.group is not None
-        return estimate_share(
+        found = estimate_share(
             rows["score"][long],
             human.scores if human is not None else np.zeros(0),
             machine.scores if machine is not None else None,
@@ -459,6 +482,14 @@ class _Estimator:
             known_human=round(one.known_human * part),
             confidence=self.settings.confidence,
         )
+        if human is None or not matched or not found.method:
+            return found
+        return replace(found, method=f"{found.method}, against references of the group's own")
+
+
+def _matched(settings: AuditSettings) -> tuple[str, ...]:
+    """Return the grouping columns by which a group finds references of its own: all but parts of dates."""
+    return tuple(name for name in settings.by if name not in DATE_PARTS)
 
 
 def _audit_of(

@@ -36,14 +36,24 @@ class Side:
     """Words of each, shape (texts,)."""
     groups: NDArray[np.str_]
     """Unit of independence of each, shape (texts,)."""
+    kinds: NDArray[np.str_] | None = None
+    """What each has in the columns the corpus is grouped by, shape (texts,); None where nobody asked."""
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def at_least(self, words: int) -> "Side":
         """Return the texts of at least so many words."""
-        kept = self.words >= words
-        return Side(self.scores[kept], self.words[kept], self.groups[kept])
+        return self._where(self.words >= words)
+
+    def of_kind(self, kind: str) -> "Side":
+        """Return the texts with these values in the grouping columns; see :func:`kind_of`."""
+        same = self.kinds == kind if self.kinds is not None and kind else np.zeros(len(self), np.bool_)
+        return self._where(same)
+
+    def _where(self, kept: NDArray[np.bool_]) -> "Side":
+        kinds = None if self.kinds is None else self.kinds[kept]
+        return Side(self.scores[kept], self.words[kept], self.groups[kept], kinds)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +213,8 @@ def _side(texts: Known, found: _Scored | None) -> Side | None:
         return None
     words, scores = found
     kept = ~np.isnan(scores)
-    return Side(scores[kept], words[kept], np.array(texts.groups, dtype=np.str_)[kept])
+    kinds = np.array(texts.kinds, dtype=np.str_)[kept] if texts.kinds else None
+    return Side(scores[kept], words[kept], np.array(texts.groups, dtype=np.str_)[kept], kinds)
 
 
 def _learnt(detector: Detector, *, machine: bool, own: bool = False) -> Side:

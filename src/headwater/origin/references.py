@@ -26,6 +26,8 @@ class Known:
     """Unit of independence of each."""
     read: int
     """Documents there were, repeated ones included."""
+    kinds: tuple[str, ...] = ()
+    """What each has in the grouping columns (:func:`kind_of`); empty where nobody asked."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -41,6 +43,7 @@ def read_known(
     rejects: RejectLog,
     origin: Origin,
     tell: Callable[[str], None],
+    by: Sequence[str] = (),
 ) -> Known:
     """Return the texts of files of one known origin.
 
@@ -51,6 +54,7 @@ def read_known(
         rejects: where rows that cannot be used are kept.
         origin: what they are known to be.
         tell: told how far the reading has come.
+        by: columns a corpus is grouped by, taken where a file has them.
 
     Raises:
         InputError: nothing can be read.
@@ -64,7 +68,7 @@ def read_known(
             tell(f"{stream.report.accepted:,} {origin} references")
             yield batch
 
-    return known_of(told(), group)
+    return known_of(told(), group, by)
 
 
 def read_references(
@@ -75,33 +79,44 @@ def read_references(
     group: str | None,
     rejects: RejectLog,
     tell: Callable[[str], None],
+    by: Sequence[str] = (),
 ) -> tuple[Known, Known]:
     """Return the texts of files known to be human and of files known to be machine-made; see :func:`read_known`."""
     return (
-        read_known(human, text, group, rejects, Origin.HUMAN, tell),
-        read_known(machine, text, group, rejects, Origin.MACHINE, tell),
+        read_known(human, text, group, rejects, Origin.HUMAN, tell, by),
+        read_known(machine, text, group, rejects, Origin.MACHINE, tell, by),
     )
 
 
-def known_of(batches: Iterable[pa.RecordBatch], group: str | None) -> Known:
+def known_of(batches: Iterable[pa.RecordBatch], group: str | None, by: Sequence[str] = ()) -> Known:
     """Return the texts of documents as references: each once, and at most ``MOST_REFERENCES``.
 
     A document without a value in the group column is its own group. The sample does not depend on the order.
     """
-    kept: dict[str, tuple[str, str]] = {}
+    kept: dict[str, tuple[str, str, str]] = {}
     limit = 2**64
     read = 0
     for batch in batches:
         groups = column_values(batch, group) if group else [None] * batch.num_rows
+        columns = [column_values(batch, name) for name in by]
+        kinds = [kind_of(row) for row in zip(*columns, strict=True)] if by else [""] * batch.num_rows
         read += batch.num_rows
-        for text, own in zip(batch["text"].to_pylist(), groups, strict=True):
+        for text, own, kind in zip(batch["text"].to_pylist(), groups, kinds, strict=True):
             key = content_id(text)
             if _place(key) < limit:
-                kept.setdefault(key, (text, own or key))
+                kept.setdefault(key, (text, own or key, kind))
         while len(kept) > MOST_REFERENCES:
             limit = limit * 4 // 5
             kept = {key: value for key, value in kept.items() if _place(key) < limit}
-    return Known(tuple(text for text, _ in kept.values()), tuple(kept), tuple(own for _, own in kept.values()), read)
+    rows = kept.values()
+    texts, units = tuple(text for text, *_ in rows), tuple(own for _, own, _ in rows)
+    return Known(texts, tuple(kept), units, read, tuple(kind for *_, kind in rows) if by else ())
+
+
+def kind_of(values: Iterable[str | None]) -> str:
+    """Return the values of the grouping columns as one name, empty where all are missing."""
+    found = [value or "" for value in values]
+    return "\x1f".join(found) if any(found) else ""
 
 
 def without_shared(human: Known, machine: Known) -> tuple[Known, Known, int]:
@@ -119,6 +134,7 @@ def _without(known: Known, ids: set[str]) -> Known:
         tuple(known.ids[i] for i in kept),
         tuple(known.groups[i] for i in kept),
         known.read,
+        tuple(known.kinds[i] for i in kept) if known.kinds else (),
     )
 
 
