@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headwater.forecast.result import Dot, Fan, Forecast, TeamForecast
-from headwater.report.drawing import BASE, BLUE, GREEN, INK, ORANGE, PAPER, Row, data, named, spread, to_svg
+from headwater.report.drawing import (
+    BASE,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PAPER,
+    Row,
+    arranged,
+    data,
+    layered,
+    named,
+    spread,
+    to_svg,
+)
 from headwater.report.forecast_text import Use, amount, date, main_series, uses
 from headwater.report.plotting import Axis, axis_of, compact, drawable, even, ticks
 from headwater.report.text import name
@@ -71,7 +85,6 @@ def draw_fans(result: Forecast) -> str:
     panels = [panel for panel, _ in found]
     windows = [_union([ends for other, ends in found if other.kind == panel.kind]) for panel in panels]
     first_dots = next((panel for panel in panels if panel.dots), None)
-    import altair as alt
 
     sheets: dict[str, Sequence[Row]] = {}
     large = len(panels) <= 3
@@ -83,9 +96,9 @@ def draw_fans(result: Forecast) -> str:
         for panel, ends in zip(panels, windows, strict=True)
     ]  # fmt: skip
     if large and len(drawn) > 1:
-        drawing = alt.vconcat(drawn[0], alt.concat(*drawn[1:], columns=2, spacing=24), spacing=22)
+        drawing = arranged([drawn[0], arranged(drawn[1:], columns=2, spacing=24)], spacing=22)
     else:
-        drawing = drawn[0] if len(drawn) == 1 else alt.concat(*drawn, columns=2, spacing=24)
+        drawing = drawn[0] if len(drawn) == 1 else arranged(drawn, columns=2, spacing=24)
     told = " ".join(
         f"{panel.title}: {panel.stock_name.lower()} {amount(panel.stock.p50[-1])}, {panel.demand_name.lower()} "
         f"{amount(panel.demand.p50[-1])} at the end (medians)."
@@ -143,7 +156,7 @@ def _panel(
     sheets: dict[str, Sequence[Row]],
     *,
     labelled: bool,
-) -> Any:
+) -> Row:
     import altair as alt
 
     width, height = size
@@ -173,8 +186,8 @@ def _panel(
     layers += _ends(panel, stock, demand, axis, size)
     if dots:
         layers += _dots(dots, (stock, demand), axis, window, (x, y), size, labelled=labelled)
-    title = alt.TitleParams(f"{panel.title} ({panel.unit})", fontSize=12, offset=14 if large else 12)
-    return alt.layer(*layers).properties(width=width, height=height, title=title)
+    title = {"text": f"{panel.title} ({panel.unit})", "fontSize": 12, "offset": 14 if large else 12}
+    return layered(layers, width=width, height=height, title=title)
 
 
 _Point = tuple[float, ...]
@@ -351,7 +364,7 @@ def draw_contamination(result: TeamForecast) -> str:
         [(points[-1][4] / top, f"{label} {100 * points[-1][4]:.2g}%", colour) for label, points, colour, _ in found]
     )
     told = ", ".join(f"{label} {100 * points[-1][4]:.3g}%" for label, points, _, _ in found)
-    drawing = alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
+    drawing = layered(layers, width=_WIDTH, height=_HEIGHT)
     title = "Contamination per month"
     svg = to_svg(drawing, "contamination", title, f"{title}, medians with 80% bands. Last month: {told}.", sheets)
     return compact(svg)
@@ -384,7 +397,7 @@ def draw_clean_intake(result: TeamForecast) -> str:
     layers.append(alt.Chart(named(line, sheets)).mark_line(color=BLUE, strokeWidth=2).encode(x, alt.Y("y:Q", **up)))
     layers += _line_ends([(axis.share(points[-1][4]), f"median {amount(points[-1][4])}", BLUE)])
     title = "Clean intake per month"
-    drawing = alt.layer(*layers).properties(width=_WIDTH, height=180)
+    drawing = layered(layers, width=_WIDTH, height=180)
     told = f"{title}. Medians: {amount(points[0][4])} at first, {amount(points[-1][4])} in the end."
     return compact(to_svg(drawing, "intake", title, told, sheets))
 
