@@ -65,6 +65,12 @@ def test_the_trailing_mean_of_the_published_rule_delays_by_half_its_length():
     assert late - plain == pytest.approx(20 / 2 / 20, abs=0.03)
 
 
+@pytest.mark.parametrize("points", [41, 57, 161, 286])
+def test_the_published_rule_leaves_exactly_nothing_beyond_its_window(points):
+    years = np.linspace(2023, 2045, points)
+    assert full_use(years, as_published(stock, DEMAND.density, years, smoothing=10)).beyond_horizon == 0
+
+
 def test_curves_that_never_meet_are_beyond_the_horizon_by_every_rule():
     years = np.arange(2022, 2040.0)
     far = lambda year: np.full(10, 90.0)  # noqa: E731

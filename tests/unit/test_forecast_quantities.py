@@ -38,6 +38,8 @@ def test_every_form_is_read(text, kind, parameters):
     ("text", "told"),
     [
         ("65..20", "reversed; write 20..65"),
+        ("65..20B", "reversed; write 20B..65B"),
+        ("20B..65", "write 20..65B"),
         ("65B..20B", "write 20B..65B"),
         ("normal(5)", "takes 2 numbers"),
         ("normal(5, -1)", "negative"),

@@ -190,6 +190,18 @@ def test_dates_are_read_as_they_are_written(start: object, year: float) -> None:
     assert _settings(team={"start": start}).start == pytest.approx(year)
 
 
+def test_a_date_with_a_time_of_day_is_the_date(tmp_path: Path) -> None:
+    path = tmp_path / "team.toml"
+    path.write_text(
+        "team.start = 2027-07-02T10:30:00\nstock.tokens = 1e9\nintake.tokens_per_month = 0\n"
+        "machine.share = [[2027-07-02T00:00:00Z, 0.3]]\nneed = { tokens = 2e9, growth = 1 }\n"
+    )
+    settings = read_team(path, today=TODAY)
+    assert settings.start == year_of(date(2027, 7, 2))
+    assert isinstance(settings.machine.share, Schedule)
+    assert settings.machine.share.years == (settings.start,)
+
+
 @pytest.mark.parametrize(("horizon", "months"), [(1, 12), (0.01, 1), (2030, 36), ("2028-06", 17), (100, 1200)])
 def test_a_horizon_is_years_or_a_date(horizon: object, months: int) -> None:
     settings = _settings(team={"horizon": horizon, "start": 2027})

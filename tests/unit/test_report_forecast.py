@@ -35,7 +35,7 @@ from headwater.report import (
     render_forecast_report,
 )
 from headwater.report import forecast_text as words
-from headwater.report.drawing import BLUE, GREEN, ORANGE, PURPLE
+from headwater.report.drawing import BLUE, GREEN, ORANGE, PURPLE, arranged, data, layered, to_svg
 from headwater.report.forecast_files import LEVEL_NAMES
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -136,7 +136,7 @@ def test_captions_state_the_interval_and_the_date_rule(drawn):
     for charts in drawn.values():
         for chart in charts.values():
             assert re.search(r"(50|80|90)%", chart.caption)
-            assert "ate rule: first passage" in chart.caption or "ate rule: as published in 2022" in chart.caption
+            assert re.search(r"ate rule: (first passage|as published in 20(22|24)), ", chart.caption)
     assert "normalised over its window" in drawn["published"]["probability"].caption
     assert "100,000 draws" in drawn["2024"]["probability"].caption
 
@@ -341,6 +341,30 @@ def test_the_defects_of_the_published_rule_are_stated_where_it_is_used(pages):
     assert "density of equality" not in Page(pages["2022"]).words("limits")
 
 
+def test_the_rule_of_each_paper_is_told_as_its_own():
+    result = replace(PRESET, rule="as-published")
+    captions = [chart.caption for chart in forecast_charts(result)]
+    assert all("as published in 2024" in caption for caption in captions)
+    page = Page(render_forecast_report(result, []))
+    assert "dates are up to a quarter of a year early" in page.words("limits")
+    assert "density of equality" not in page.words("limits") + "".join(captions)
+    assert words.rule_name(replace(result, preset="2026")) == "as published in 2024"
+    assert words.rule_name(replace(result, preset="2022")) == "as published in 2022"
+    assert words.rule_name(TEAM) == "first passage"
+
+
+def test_windows_of_their_own_are_told_instead_of_the_horizon():
+    short = replace(PRESET.series[0], use=replace(PRESET.series[0].use, years=(2022.0, 2030.0), probability=(0.0, 1.0)))
+    assert words.looked_until(replace(PRESET, series=(short, *PRESET.series[1:]))) == "2030 to 2050, by series"
+    assert words.looked_until(PRESET) == "2050"
+    assert words.looked_until(EMPTY) == words.until(EMPTY.horizon)
+
+
+def test_a_key_of_the_settings_keeps_its_small_letter():
+    assert words.scenario_name("gate.recall = 0.95") == "gate.recall = 0.95"
+    assert words.scenario_name("all of these") == "All of these"
+
+
 def test_unknown_references_are_named():
     html = render_forecast_report(replace(EMPTY, references=("nobody1900", "villalobos2024")))
     words_of = Page(html).words()
@@ -493,3 +517,35 @@ def test_a_date_in_a_table_is_a_decimal_or_beyond():
     never = FullUse(None, None, None, None, None, None, None, beyond_horizon=1.0)
     assert words.interval_words(never, "2050") == "beyond 2050"
     assert words.beyond_words(never, "2050") == "100% not before 2050"
+
+
+def test_specifications_are_valid_vega_lite(monkeypatch):
+    import altair as alt
+    import vl_convert
+
+    specs = []
+    original = vl_convert.vegalite_to_svg
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda spec, **o: (specs.append(spec), original(spec, **o))[1])
+    for result in (PRESET_2022, TEAM):
+        forecast_charts(result)
+    assert len(specs) == 8
+    for spec in specs:
+        alt.Chart.from_dict({**spec, "datasets": {}}, validate=True)  # rows have no form that could be wrong
+
+
+def test_charts_that_are_put_together_are_the_picture_that_altair_makes():
+    import altair as alt
+
+    points = [{"x": 1, "y": 2}, {"x": 3, "y": 5}]
+    lines = [
+        alt.Chart(data(rows)).mark_line(color=colour).encode(x="x:Q", y="y:Q")
+        for rows, colour in ((points, BLUE), (points[::-1], ORANGE))
+    ]
+    own = arranged([layered(lines, width=80, height=60), layered(lines[:1], width=80, height=60)], spacing=9, columns=2)
+    small = {"width": 80, "height": 60}
+    theirs = alt.concat(
+        alt.layer(*lines).properties(**small), alt.layer(lines[0]).properties(**small), spacing=9, columns=2
+    )
+    drawings = [to_svg(drawing, "chart", "title", "told") for drawing in (own, theirs)]
+    assert drawings[0].count("<path") >= 3
+    assert drawings[0] == drawings[1]

@@ -7,12 +7,13 @@ from headwater.cli.output import _aligned
 from headwater.forecast.result import Forecast, FullUse, PresetForecast, Scenario, TeamForecast
 from headwater.report.forecast_files import forecast_document
 from headwater.report.forecast_text import (
-    RULE_NAMES,
     amount,
     capital,
     date,
     forecast_verdict,
-    rule_of,
+    looked_until,
+    rule_name,
+    scenario_name,
     until,
     uses,
     year,
@@ -60,7 +61,7 @@ def _dates(result: Forecast) -> list[str]:
         cells = [date(value, line.horizon) for value in (found.p5, found.p10, found.p50, found.p90, found.p95)]
         runway = [_runway(result.plans[number_].runway_years)] if isinstance(result, TeamForecast) else []
         rows.append((name(line.label), *cells, percent(found.beyond_horizon, 1), *runway))
-    head = f"Full use ({RULE_NAMES[rule_of(result)]}; {result.draws:,} draws, looked at until {until(result.horizon)}):"
+    head = f"Full use ({rule_name(result)}; {result.draws:,} draws, looked at until {looked_until(result)}):"
     return [head, *_columns(rows)] if len(rows) > 1 else [head, "  nothing"]
 
 
@@ -96,7 +97,7 @@ def _scenarios(title: str, scenarios: Sequence[Scenario], result: Forecast) -> l
     rows: list[tuple[str, ...]] = [("", "10%", "median", "90%", "beyond")]
     rows += [
         (
-            capital(name(one.name)),
+            scenario_name(one.name),
             *(date(value, horizon) for value in (one.date.p10, one.date.p50, one.date.p90)),
             percent(one.date.beyond_horizon, 1),
         )

@@ -360,7 +360,7 @@ def _warnings(inputs: Mapping[str, Given], base: FullUse, settings: TeamSettings
     if base.beyond_horizon > 0:
         found.append(
             f"With probability {base.beyond_horizon:.2%} the need does not meet the supply (with the gate) before "
-            f"{settings.horizon:.0f}: beyond the horizon."
+            f"{round(settings.horizon, 1):g}: beyond the horizon."
         )
     if base.p5 == settings.start:
         level = next((p for p, at in ((50, base.p50), (25, base.p25), (10, base.p10)) if at == settings.start), 5)

@@ -59,10 +59,10 @@ def as_published(
         first = np.maximum(last - smoothing, 0)
         f = (sums[last] - sums[first]) / (last - first)
     steps = np.diff(years) * (f[1:] + f[:-1]) / 2
-    total = steps.sum()
-    if not total > 0:  # the curves do not meet in the window
+    sums = np.cumsum(steps)
+    if not sums[-1] > 0:  # the curves do not meet in the window
         return np.zeros(len(years))
-    return np.concatenate([[0.0], np.cumsum(steps) / total])
+    return np.concatenate([[0.0], sums / sums[-1]])
 
 
 def clipped(stock: Curve, demand: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -145,7 +145,10 @@ def parse(value: object) -> Quantity:
         # the suffix of the upper end serves both: 20..65B
         low, high = _number(found[1], found[2] or found[4]), _number(found[3], found[4])
         if low > high:
-            raise ValueError(f"{text}: the range is reversed; write {found[3]}{found[4]}..{found[1]}{found[2]}")
+            if found[2] and not found[4] and float(found[1].replace("_", "")) <= float(found[3].replace("_", "")):
+                raise ValueError(f"{text}: the upper end is the smaller one; write {found[1]}..{found[3]}{found[2]}")
+            lower, upper = f"{found[3]}{found[4]}", f"{found[1]}{found[2] or found[4]}"
+            raise ValueError(f"{text}: the range is reversed; write {lower}..{upper}")
         return Quantity("range", (low, high), text) if low < high else Quantity("constant", (low,), text)
     if call := _CALL.fullmatch(text):
         return _called(call[1].lower(), call[2], text)

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -138,7 +138,8 @@ def _date(value: object) -> float | None:
     if value is None or value == "":
         return None
     if isinstance(value, date):
-        return year_of(value)
+        # TOML has dates with a time of day, which are dates to Python and cannot be subtracted from one
+        return year_of(value.date() if isinstance(value, datetime) else value)
     text = str(value).strip()
     if found := _MONTH.fullmatch(text):
         year, month, day = int(found[1]), int(found[2]), int(found[3] or 1)
@@ -182,7 +183,7 @@ class AboutSettings(Section):
     """The forecast as a whole."""
 
     name: str = Field(default="our data", description="what the report calls it")
-    start: _Date = Field(default=None, description="first date: 2027, 2027.5, 2027-06 or 2027-06-30; none: today")
+    start: _Date = Field(default=None, description='first date: 2027, 2027.5, "2027-06" or 2027-06-30; none: today')
     horizon: Annotated[float, BeforeValidator(_horizon)] = Field(
         default=25.0, description="years to look ahead, or the last date (2050)"
     )
@@ -532,7 +533,9 @@ def plain_values(texts: Mapping[str, str]) -> dict[str, object]:
         try:
             values[key] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError as error:
-            faults.append(f"{key}: {text} is no table of dates ({error}); write '{{ 2026 = 0.35, 2028 = 0.5 }}'")
+            faults.append(
+                f"{key}: {text} is no table of dates ({error}); write '{{ 2026 = 0.35, 2028 = \"0.3..0.5\" }}'"
+            )
     if faults:
         raise ConfigError(faults, "the command")
     return values

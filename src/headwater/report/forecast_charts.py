@@ -22,8 +22,10 @@ from headwater.report.drawing import (
     PURPLE,
     Row,
     Style,
+    arranged,
     data,
     distinct,
+    layered,
     named,
     spread,
     to_svg,
@@ -37,7 +39,6 @@ from headwater.report.forecast_fans import (
     years_axis,
 )
 from headwater.report.forecast_text import (
-    RULES,
     Use,
     amount,
     beyond_words,
@@ -45,7 +46,7 @@ from headwater.report.forecast_text import (
     date,
     interval_words,
     main_plan,
-    rule_of,
+    rule_words,
     until,
     uses,
 )
@@ -95,7 +96,7 @@ def forecast_charts(result: Forecast) -> list[Chart]:
 
     Drawing takes seconds; page and files both take what is drawn once.
     """
-    rule = capital(RULES[rule_of(result)]) + "."
+    rule = capital(rule_words(result)) + "."
     found = [_probability_chart(result, rule), _fan_chart(result, rule)]
     if result.waterfall:
         found.append(_waterfall_chart(result, rule))
@@ -248,14 +249,14 @@ def draw_probability(found: Sequence[Use]) -> str:
             bar = alt.Chart(data(left)).mark_rule(color=look.colour, strokeWidth=5)
             top.append(bar.encode(y, alt.Y2("y2:Q"), x=alt.value(_WIDE + 7 + 8 * number)))
     top.append(_beyond_labels(shown, labels, y))
-    above = alt.layer(*top).properties(width=_WIDE, height=_HIGH)
+    above = layered(top, width=_WIDE, height=_HIGH)
     below = _interval_rows(shown, labels, (first, last))
     told = " ".join(
         f"{label}: {interval_words(use.date, use.horizon)}, {beyond_words(use.date, use.horizon)}."
         for label, use in zip(labels, shown, strict=True)
     )
     svg = to_svg(
-        alt.vconcat(above, below, spacing=12),
+        arranged([above, below], spacing=12),
         "probability",
         "Probability of full use by year",
         f"Probability of full use by year, median and 80% interval. {told}",
@@ -291,7 +292,7 @@ def _beyond_labels(shown: Sequence[Use], labels: Sequence[str], y: Any) -> "alt.
     )
 
 
-def _interval_rows(shown: Sequence[Use], labels: Sequence[str], ends: tuple[float, float]) -> "alt.LayerChart":
+def _interval_rows(shown: Sequence[Use], labels: Sequence[str], ends: tuple[float, float]) -> Row:
     """Return one row per line: the 80% interval of its date with the median, an arrow where it is open."""
     import altair as alt
 
@@ -323,7 +324,7 @@ def _interval_rows(shown: Sequence[Use], labels: Sequence[str], ends: tuple[floa
     ]
     text = alt.Chart(data(texts)).mark_text(align="left", fontSize=12)
     layers.append(text.encode(y, alt.Text("text:N"), x=alt.value(_WIDE + 12), color=alt.Color("colour:N", scale=None)))
-    return alt.layer(*layers).properties(width=_WIDE, height=_ROW * len(labels))
+    return layered(layers, width=_WIDE, height=_ROW * len(labels))
 
 
 def draw_waterfall(steps: Sequence[Step], unit: str) -> str:
@@ -381,7 +382,7 @@ def draw_waterfall(steps: Sequence[Step], unit: str) -> str:
         text = base.mark_text(align="left", fontSize=12, color=colour)
         layers.append(text.encode(y, alt.Text(f"{field}:N"), x=alt.value(_WIDE + place)))
     told = " ".join(f"{row['label']}: {row['text']}." for row in rows)
-    drawing = alt.layer(*layers).properties(width=_WIDE, height=30 * len(rows))
+    drawing = layered(layers, width=_WIDE, height=30 * len(rows))
     return to_svg(drawing, "waterfall", "From the raw to the effective stock", f"Stock after each step. {told}")
 
 
@@ -482,5 +483,5 @@ def draw_tornado(swings: Sequence[Swing], base: float | None, last: float, horiz
         key = alt.Chart(data([{"text": words}])).mark_text(align="left", fontSize=12, color=colour, dy=-9)
         layers.append(key.encode(alt.Text("text:N"), x=alt.value(_WIDE + at_px), y=alt.value(0)))
     told = " ".join(f"{row['label']} {row['text']}." for row in rows)
-    drawing = alt.layer(*layers).properties(width=_WIDE, height=40 * len(shown))
+    drawing = layered(layers, width=_WIDE, height=40 * len(shown))
     return to_svg(drawing, "tornado", "What moves the date", f"Median date by input value. {told}")

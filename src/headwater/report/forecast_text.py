@@ -1,6 +1,7 @@
 """What a forecast says, in words: the verdict, the names of its series, dates and amounts as a reader meets them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,6 @@ from headwater.forecast.result import (
     Passage,
     Plan,
     PresetForecast,
-    Rule,
     Series,
     TeamForecast,
 )
@@ -31,16 +31,15 @@ PLANS: Mapping[str, str] = {
 }
 """Policies of a team about machine text, in sentences."""
 
-RULES: Mapping[Rule, str] = {
-    "first-passage": "date rule: first passage, the share of the draws in which demand has reached the stock by a date",
-    "as-published": (
-        "date rule: as published in 2022, a density of equality smoothed and normalised over its window, which puts "
-        "nothing beyond it"
+_RULES: Mapping[str, str] = {
+    "": "first passage, the share of the draws in which demand has reached the stock by a date",
+    "2022": "a density of equality smoothed and normalised over its window, which puts nothing beyond it",
+    "2024": (
+        "the date of a grid of a quarter of a year, from 2015 to 2039, before the share of demand beyond the stock "
+        "passes a level"
     ),
 }
-"""How a date comes out of two curves; stands in every caption."""
-
-RULE_NAMES: Mapping[Rule, str] = {"first-passage": "first passage", "as-published": "as published in 2022"}
+"""How a date comes out of two curves, by the year the rule was published in."""
 
 _MAIN = ("mixture", "trend", "compute")
 
@@ -80,9 +79,39 @@ def uses(result: Forecast) -> list[Use]:
     ]
 
 
-def rule_of(result: Forecast) -> Rule:
-    """Return the rule that makes the dates; a team's are always those of first passage."""
-    return result.rule if isinstance(result, PresetForecast) else "first-passage"
+def published_in(result: Forecast) -> str:
+    """Return the year in which the rule of the dates was published: 2022 or 2024; empty where it is first passage.
+
+    The model of 2026 was never published; it takes the rule of 2024, whose stock it has.
+    """
+    if isinstance(result, TeamForecast) or result.rule == "first-passage":
+        return ""
+    return "2022" if result.preset == "2022" else "2024"
+
+
+def rule_name(result: Forecast) -> str:
+    """Return what the rule of the dates is called."""
+    published = published_in(result)
+    return f"as published in {published}" if published else "first passage"
+
+
+def rule_words(result: Forecast) -> str:
+    """Return how the dates come out of the curves, as it stands in every caption."""
+    published = published_in(result)
+    return f"date rule: {f'as published in {published}, ' if published else ''}{_RULES[published]}"
+
+
+def looked_until(result: Forecast) -> str:
+    """Return the last date looked at, or the first and last of them where each series has a window of its own."""
+    ends = sorted({line.passage.years[-1] for line in uses(result) if line.passage.years})
+    if len(ends) < 2:
+        return until(ends[0] if ends else result.horizon)
+    return f"{until(ends[0])} to {until(ends[-1])}, by series"
+
+
+def scenario_name(text: str) -> str:
+    """Return what a scenario is called in a table; a key of the settings keeps its small letter."""
+    return name(text) if re.match(r"[a-z]+\.[a-z_]+ = ", text) else capital(name(text))
 
 
 def series_names(series: Sequence[Series]) -> list[str]:
