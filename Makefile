@@ -12,7 +12,7 @@ run: $(VENV)/.ready
 	@$(BIN)/headwater run --project $(PROJECT)
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check src tests benchmarks
