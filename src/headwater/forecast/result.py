@@ -13,7 +13,10 @@ Variant = Literal["trend", "compute", "mixture"]
 
 @dataclass(frozen=True, slots=True)
 class FullUse:
-    """Quantiles of the date of full use, in calendar years; None where it lies beyond the horizon."""
+    """Quantiles of the date of full use, in calendar years; None where it lies beyond the horizon.
+
+    One that equals the first date looked at means then or earlier.
+    """
 
     p5: float | None
     p10: float | None
