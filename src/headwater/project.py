@@ -355,7 +355,7 @@ class Project:
             out: folder to write the charts and numbers to as well.
         """
         start = time.monotonic()
-        found = forecast(preset, **options, tell=progress)
+        found = forecast(preset, **options, progress=progress)
         folder = RunFolder.create(self.folder, {_FORECAST: preset, "settings": dict(options)}, run_id=run_id)
         return cast("PresetForecast", self._finish_forecast(folder, found, start, progress, out))
 
@@ -509,7 +509,7 @@ class Project:
         kept = cast("dict[str, Any]", folder.settings())
         start = time.monotonic()
         if kept[_FORECAST] != _TEAM:
-            found: Forecast = forecast(str(kept[_FORECAST]), **kept["settings"], tell=progress)
+            found: Forecast = forecast(str(kept[_FORECAST]), **kept["settings"], progress=progress)
         else:
             # a run that was killed before this file was written had nothing measured in it that anybody saw
             there = (folder.path / _MEASURED).exists()

@@ -77,7 +77,7 @@ def test_every_fault_is_named_at_once():
 
 def test_progress_reaches_its_total():
     told = []
-    forecast("2024", draws=FEW, tell=lambda done, total, what: told.append((done, total, what)))
+    forecast("2024", draws=FEW, progress=lambda done, total, what: told.append((done, total, what)))
     assert told[0][0] == 0
     assert any(done == total for done, total, _ in told)
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ class Demand(Protocol):
 
     def __call__(self, year: float) -> NDArray[np.float64]:
         """Return log10 of the size on every path, shape (draws,)."""
+
+
+@runtime_checkable
+class WithDensity(Demand, Protocol):
+    """A demand whose distribution at a date is known in closed form, which the published rule of 2022 needs."""
 
     def density(self, year: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the density of log10 of the size at points."""
@@ -240,11 +245,6 @@ class Mixture:
         """Return log10 of the size on every path."""
         return np.where(self.is_second, self.second(year), self.first(year))
 
-    def density(self, year: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the density of log10 of the size."""
-        share = float(self.is_second.mean())
-        return (1 - share) * self.first.density(year, x) + share * self.second.density(year, x)
-
 
 def mixed(seed: int, draws: int, first: Demand, second: Demand, share: float) -> Mixture:
     """Return a mixture in which the second demand holds on a share of the paths."""
@@ -274,10 +274,3 @@ class Overtrained:
         (c0, d0), (c1, d1) = OVERTRAINING[self.policy]
         compute = math.log10(0.3) + 2 * self.demand(year)  # 6 N D with D = 20 N
         return d0 + (compute - c0) * (d1 - d0) / (c1 - c0)
-
-    def density(self, year: float, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the density of log10 of the size."""
-        (c0, d0), (c1, d1) = OVERTRAINING[self.policy]
-        slope = (d1 - d0) / (c1 - c0)
-        back = ((x - d0) / slope + c0 - math.log10(0.3)) / 2
-        return self.demand.density(year, back) / (2 * slope)

@@ -1,6 +1,6 @@
 """A team's own forecast: when its admissible human data is used up, with and without a gate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from headwater.errors import ConfigError, did_you_mean
 from headwater.forecast.contamination import contamination, machine_part
 from headwater.forecast.passage import quantiles
+from headwater.forecast.progress import Progress, silent
 from headwater.forecast.quantities import Quantity, Schedule
 from headwater.forecast.result import LEVELS, Fan, FullUse, Input, Passage, Plan, Scenario, Step, TeamForecast
 from headwater.forecast.scaling import ScalingLaw
@@ -25,7 +26,6 @@ from headwater.forecast.team import (
     inputs_of,
 )
 
-Tell = Callable[[int, int, str], None]
 MOST_DATES = 101
 """Dates of a fan: a chart shows no more, and a sort of all paths at each is what costs time."""
 STEP_DRAWS = 20_000
@@ -69,16 +69,12 @@ REFERENCES = ("villalobos2024", "muennighoff2023", "graphite2025", "longpre2024"
 """Keys of the bibliography."""
 
 
-def _silent(done: int, total: int, what: str) -> None:
-    pass
-
-
 def forecast_team(
     settings: TeamSettings,
     *,
     measured: Measured | None = None,
     what_if: Mapping[str, object] | None = None,
-    progress: Tell = _silent,
+    progress: Progress = silent,
     swing_draws: int = SWING_DRAWS,
 ) -> TeamForecast:
     """Return when a team's admissible human data is used up, under three plans, and what would move that date.
@@ -167,7 +163,7 @@ class _Followed:
 
 
 def _follow(
-    inputs: Mapping[str, Given], u: Uniforms, draws: int, start: float, months: int, law: ScalingLaw, progress: Tell
+    inputs: Mapping[str, Given], u: Uniforms, draws: int, start: float, months: int, law: ScalingLaw, progress: Progress
 ) -> _Followed:
     passing = {plan: Passing(draws) for plan in PLANS}
     every = next((step for step in (1, 3, 6) if months // step < MOST_DATES), 12)

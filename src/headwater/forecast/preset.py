@@ -16,6 +16,7 @@ from headwater.forecast.demand import (
     Demand,
     Overtrained,
     Trend,
+    WithDensity,
     compute_2022,
     growth_of_sets,
     image_compute_2022,
@@ -27,7 +28,8 @@ from headwater.forecast.demand import (
 )
 from headwater.forecast.facts import recent_training_sets, training_sets
 from headwater.forecast.passage import Curve, as_published, clipped, first_passage, full_use, quantiles
-from headwater.forecast.quantities import log10_lognormal, normals
+from headwater.forecast.progress import Progress, silent
+from headwater.forecast.quantities import Z90, log10_lognormal, normals
 from headwater.forecast.result import LEVELS, Dot, Fan, Passage, PresetForecast, Rule, Scenario, Series, Step, Variant
 
 Preset = Literal["2022", "2024", "2026"]
@@ -39,9 +41,6 @@ HORIZONS: Mapping[str, float] = {"2022": 2100.0, "2024": 2050.0, "2026": 2050.0}
 COMPUTE_SHIFTS: Mapping[str, float] = {"2022": 0.4, "2024": 1.0, "2026": 1.0}
 """Added to log10 FLOP of the compute table, so that published dates come out; see ``Compute``."""
 FEWEST_DRAWS, MOST_DRAWS = 100, 10_000_000
-
-Tell = Callable[[int, int, str], None]
-"""Told how many of how many steps are done, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def forecast(
     horizon: float | None = None,
     compute_shift: float | None = None,
     compute_weight: float = 0.5,
-    tell: Tell = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> PresetForecast:
     """Return a published forecast, made again.
 
@@ -108,7 +107,7 @@ def forecast(
         horizon: last year looked at, at most 2200; by default that of the preset.
         compute_shift: added to log10 FLOP of the compute table; by default that of the preset.
         compute_weight: share of the paths on which compute decides about demand, where both are mixed.
-        tell: told of progress.
+        progress: told how far it is.
 
     Raises:
         ConfigError: an argument is out of range; all faults are named.
@@ -117,7 +116,7 @@ def forecast(
     end = HORIZONS[preset] if horizon is None else float(horizon)
     shift = COMPUTE_SHIFTS[preset] if compute_shift is None else float(compute_shift)
     make = {"2022": _of_2022, "2024": _of_2024, "2026": _of_2026}[preset]
-    return make(_Run(rule, draws, seed, end, shift, compute_weight, tell))  # type: ignore[arg-type]
+    return make(_Run(rule, draws, seed, end, shift, compute_weight, progress))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class _Run:
     horizon: float
     shift: float
     weight: float
-    tell: Tell
+    progress: Progress
 
 
 def _check(
@@ -286,7 +285,7 @@ def _of_2026(run: _Run) -> PresetForecast:
     base = log10_lognormal(30e12, 45e12, normals(seed, "2026 base", draws))
     z = normals(seed, "2026 growth of text sets", draws)
     old = Trend(base, _REBASED, slope.mean, slope.sd, z)
-    slow = Trend(base, _REBASED, 0.225, (0.35 - 0.10) / (2 * 1.6448536269514722), z)
+    slow = Trend(base, _REBASED, 0.225, (0.35 - 0.10) / (2 * Z90), z)
     both = mixed(seed, draws, old, slow, 0.5)
     demands: Mapping[Variant, tuple[Demand, str]] = {
         "trend": (
@@ -361,7 +360,7 @@ def _all_series(run: _Run, kinds: Sequence[_Kind], start: float) -> tuple[Series
         demand = {variant: np.empty((len(years), len(LEVELS))) for variant in kind.demands}
         reached = {variant: np.empty(len(years)) for variant in kind.demands}
         for place, year in enumerate(years.tolist()):
-            run.tell(number * len(years) + place, total, "years")
+            run.progress(number * len(years) + place, total, "years")
             there = kind.stock(year)  # the paths of a year are drawn once for all that is asked of them
             stock[place] = quantiles(there)
             for variant, (curve, _) in kind.demands.items():
@@ -373,7 +372,7 @@ def _all_series(run: _Run, kinds: Sequence[_Kind], start: float) -> tuple[Series
             found.append(
                 Series(kind.name, variant, kind.unit, _fan(years, stock), _fan(years, demand[variant]), use, assumption)
             )
-    run.tell(total, total, "years")
+    run.progress(total, total, "years")
     return tuple(found)
 
 
@@ -382,7 +381,7 @@ def _scenarios(run: _Run, options: Sequence[tuple[str, str, Curve, Demand]], sta
     years = _yearly(start, run.horizon)
     reached = np.empty((len(options), len(years)))
     for place, year in enumerate(years.tolist()):
-        run.tell(place, len(years), "scenarios")
+        run.progress(place, len(years), "scenarios")
         there = {id(stock): stock(year) for stock in {id(stock): stock for _, _, stock, _ in options}.values()}
         for number, (_, _, stock, demand) in enumerate(options):
             reached[number, place] = np.mean(demand(year) >= there[id(stock)])
@@ -403,7 +402,7 @@ def _passage(
 ) -> Passage:
     if run.rule == "first-passage":
         grid, probability = _refined(partial(first_passage, stock, demand), years, reached)
-    elif (name, variant) in _WINDOWS:
+    elif (name, variant) in _WINDOWS and isinstance(demand, WithDensity):
         window = _WINDOWS[name, variant]
         grid = window.years
         probability = as_published(stock, demand.density, grid, smoothing=window.smoothing)

@@ -1,10 +1,11 @@
 """What moves the date most: one input at a time, everything else at its draws."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from headwater.forecast.progress import Progress, silent
 from headwater.forecast.quantities import Schedule
 from headwater.forecast.result import Swing
 from headwater.forecast.scaling import ScalingLaw
@@ -59,7 +60,7 @@ def tornado(
     law: ScalingLaw,
     titles: Mapping[str, str],
     draws: int = SWING_DRAWS,
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Progress = silent,
 ) -> tuple[Swing, ...]:
     """Return the swing of the median date with each uncertain input at its 10% and its 90% point, largest first.
 
