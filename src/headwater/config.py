@@ -163,7 +163,7 @@ class AuditSettings(Section):
     reserve: bool = Field(default=False, description="take the project's own reserve as known human text")
     machine: Files = Field(default=(), description="files, folders or globs of known machine text")
     detector: File = Field(default=None, description="folder of a fitted detector; none: the one that is shipped")
-    thorough: bool = Field(default=False, description="use the slower, more accurate detector")
+    thorough: bool = Field(default=False, description="use the slower form of the detector")
     keys: File = Field(default=None, description="TOML file with the keys of watermarks to look for")
     trust_anchors: File = Field(
         default=None, description="PEM file of certificates whose content credentials are trusted"

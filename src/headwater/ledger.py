@@ -78,7 +78,8 @@ def _of_audit(measured: Measured, audit: AuditResult, tokens_per_word: Quantity)
         machine_share=Measurement(share, audit.run, "of the whole corpus; audit --by month for a table"),
     )
     costs, references = audit.costs, audit.references
-    if costs is None or references.machine < 1 or references.human < 1:
+    # An audit that could call no document machine-like, for want of references, measured no gate.
+    if costs is None or not costs.tpr or references.machine < 1 or references.human < 1:
         return measured
     return replace(
         measured,

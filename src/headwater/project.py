@@ -48,7 +48,7 @@ from headwater.report import (
     render_report,
 )
 from headwater.schema import VERDICT, digest
-from headwater.sources import WRITABLE, RejectLog, expand_paths
+from headwater.sources import WRITABLE, RejectLog, check_outputs, expand_paths
 from headwater.store import (
     RunFolder,
     lineage_table,
@@ -170,7 +170,7 @@ class Project:
             reveal: show the numbers of the certification panel. Sealing them does not make the panel reusable: a recipe
                 that was changed because of a verdict needs human documents that are new.
         """
-        _check_outputs((*settings.human.paths, *settings.stream.paths), out, report)
+        check_outputs((*settings.human.paths, *settings.stream.paths), _formats(out, report))
         store = store_folder(self.folder)
         judgement = judge_files(settings, progress, rejects, reveal=reveal, store=store)
         result = judgement.result
@@ -223,7 +223,7 @@ class Project:
             report: where to copy the report to.
         """
         corpus = settings.audit
-        _check_outputs((*corpus.paths, *corpus.human, *corpus.machine), out, report)
+        check_outputs((*corpus.paths, *corpus.human, *corpus.machine), _formats(out, report))
         check_inputs(corpus)  # a mistyped column leaves no failed run behind either
         kept = {_AUDITED: settings.audit.model_dump(mode="json", exclude_none=True), "seed": settings.seed}
         folder = RunFolder.create(self.folder, kept, run_id=run_id)
@@ -270,7 +270,7 @@ class Project:
             InputError: nothing can be read, ``out`` cannot be written, or the program fails.
             StoreError: the ledger cannot be written.
         """
-        _check_outputs(human, out, None)
+        check_outputs(human, _formats(out, None))
         ledger = GeneratedLedger(store_folder(self.folder))
         return mirror_files(
             tuple(human), out, generator, count=count, name=name, prompt=prompt, text=text, title=title, group=group,
@@ -586,22 +586,10 @@ def _files_of(*places: str | None) -> list[Path]:
     return [path for paths in inside for path in paths if path.is_file()]
 
 
-def _check_outputs(paths: Sequence[str], out: Path | None, report: Path | None) -> None:
-    """Find what would go wrong with the outputs before any work is done.
-
-    Raises:
-        InputError: a suffix is unknown, a folder is missing, or an output would replace an input.
-    """
-    inputs = {path.resolve() for path in expand_paths(paths)}  # a mistyped path leaves no failed run behind
-    for path, suffixes in ((out, WRITABLE), (report, (".html",))):
-        if path is None:
-            continue
-        if not path.name.endswith(suffixes):
-            raise InputError(f"unknown format of {path}. Known here: {', '.join(suffixes)}.")
-        if not path.resolve().parent.is_dir():
-            raise InputError(f"there is no folder {path.resolve().parent} to write {path.name} into. Make it first.")
-        if path.resolve() in inputs:
-            raise InputError(f"{path} is read as input and would be replaced. Write to another file.")
+def _formats(out: Path | None, report: Path | None) -> dict[Path, tuple[str, ...]]:
+    """Return the outputs that were asked for with the suffixes they may have."""
+    asked: dict[Path | None, tuple[str, ...]] = {out: WRITABLE, report: (".html",)}
+    return {path: suffixes for path, suffixes in asked.items() if path is not None}
 
 
 def open_project(folder: Path | str = ".") -> Project:

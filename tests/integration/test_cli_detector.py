@@ -144,3 +144,14 @@ def test_mirror_texts_come_from_a_program_of_the_users(tmp_path, cli):
     code, out, err = cli("detector", "mirror", "--human", human, "--out", out_file, "--recipe", "rewrod", "-q")
     assert code == 2
     assert "Did you mean 'reword'" in err
+
+
+def test_scores_never_replace_what_they_are_read_from(tmp_path, cli):
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text('{"text": "Some words of a document that must stay."}\n', "utf-8")
+    before = corpus.read_bytes()
+    for arguments in ((corpus, "--out", corpus), (corpus, "--human", corpus, "--out", corpus)):
+        code, _, err = cli("detector", "score", *arguments)
+        assert code == 2
+        assert "is read as input and would be replaced" in err
+        assert corpus.read_bytes() == before

@@ -77,7 +77,7 @@ PUBLIC = {
     "report": """REFERENCES Reference Topic audit_verdict bibtex forecast_charts forecast_document forecast_files forecast_verdict
         gate_verdict references render_audit_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
     "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
-        collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
+        check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
         lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text
         replaced_file storage_errors store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",

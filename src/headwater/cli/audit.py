@@ -38,7 +38,10 @@ def audit(
     origin: Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")] = None,
     attested_by: Annotated[str | None, typer.Option(help="Who vouches for the origin column.")] = None,
     detector: Annotated[str | None, typer.Option(help="Folder of a detector made by: headwater detector fit")] = None,
-    thorough: Annotated[bool | None, typer.Option("--thorough", help="The slower, more accurate detector.")] = None,
+    thorough: Annotated[
+        bool | None,
+        typer.Option("--thorough", help="The slower form of the detector; compare: headwater detector card --thorough"),
+    ] = None,
     lm: Annotated[
         str | None,
         typer.Option("--lm", hidden=True, help="Not taken here: language models come with a fitted detector."),
@@ -79,6 +82,8 @@ def audit(
                 f"--ai FILES --lm {lm} --out FOLDER. Then: headwater audit PATHS --detector FOLDER"
             ]
         )
+    if check is not None and not 0 <= check <= 1:
+        raise ConfigError([f"--check {check:g}: a share lies between 0 and 1; write 0.2 for 20%"], "the command")
     place = Project(project)
     settings = place.settings(
         {

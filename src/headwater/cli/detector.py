@@ -31,7 +31,9 @@ LmReference = Annotated[
     typer.Option(help="Second language model with the same tokenizer, to compare with. None: the first one."),
 ]
 LmDevice = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where language models compute.")]
-Thorough = Annotated[bool, typer.Option("--thorough", help="The slower, more accurate form.")]
+Thorough = Annotated[
+    bool, typer.Option("--thorough", help="The slower form; its quality is in: headwater detector card --thorough")
+]
 Rejects = Annotated[Path, typer.Option(help="Where to keep rows that could not be used.")]
 
 
@@ -132,10 +134,12 @@ def score(
     from headwater.cli.output import print_json
     from headwater.cli.progress import progress_on
     from headwater.origin import judge_of, read_references, score_files
-    from headwater.sources import RejectLog
+    from headwater.origin.scoring import WRITABLE_SCORES
+    from headwater.sources import RejectLog, check_outputs
 
     if not 0 < fdr < 1:
         raise ConfigError([f"--fdr {fdr}: must lie between 0 and 1"])
+    check_outputs((*paths, *(human or ()), *(machine or ())), {out: WRITABLE_SCORES})
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
 
         def tell(what: str) -> None:

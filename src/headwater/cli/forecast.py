@@ -2,6 +2,8 @@
 
 import datetime as dt
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,7 +83,7 @@ def forecast(
     _check_folder(out)
     from headwater.cli.progress import progress_on
 
-    with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
+    with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, _told():
         if not own:
             options = {
                 "rule": rule,
@@ -101,6 +103,16 @@ def forecast(
     print_forecast(place, result, as_json=as_json)
     if check is not None and _likely_before(result, check):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what is left of a forecast that is interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("Interrupted. A forecast takes seconds and keeps nothing before it writes; repeat it.", file=sys.stderr)
+        raise
 
 
 def print_forecast(place: "Project", result: "Forecast", *, as_json: bool) -> None:
@@ -164,6 +176,8 @@ def _check_options(others: dict[str, Any], *, mine: bool) -> None:
         ConfigError: there are some.
     """
     given = [name for name, value in others.items() if value not in (None, [])]
+    if mine and "--preset" in given:
+        raise ConfigError(["--preset and --mine: a forecast is the world's or your own; leave one out"], "the command")
     if given and mine:
         where = "set team.draws, team.seed and team.horizon in its file or with --set"
         raise ConfigError([f"{name}: belongs to a preset; with --mine {where}" for name in given], "the command")

@@ -21,6 +21,8 @@ from headwater.report.forecast_text import (
 from headwater.report.text import name, number, percent, printable
 
 _MOST_ROWS = 25
+_STATED = frozenset({"settings", "what if", "default"})
+"""Sources of inputs that are no run."""
 _NOTE = 90  # characters of a note in a table; the whole of it is in the report and in the JSON
 
 
@@ -40,10 +42,11 @@ def forecast_summary(result: Forecast, page: str) -> str:
         ]
         lines += ["", f"Stock after each step{at} (90%):", *_columns(rows)]
     if isinstance(result, TeamForecast):
+        lines += _from_ledger(result)
         lines += _sensitivity(result)
         lines += _scenarios("What if", result.what_if, result)
     else:
-        lines += _scenarios("Other assumptions", result.scenarios, result)
+        lines += _scenarios("Other assumptions, by first passage", result.scenarios, result)
         if result.substituted:
             lines += ["", *(f"In place of the original: {_line(one)}" for one in result.substituted)]
     lines += ["", f"Report: {page}"] if page else []
@@ -70,6 +73,18 @@ def _runway(found: FullUse) -> str:
         return "beyond"
     high = "beyond" if found.p90 is None else number(found.p90, 1)
     return f"{number(found.p50, 1)} (80%: {number(found.p10, 1)} to {high})"
+
+
+def _from_ledger(result: TeamForecast) -> list[str]:
+    """Return which inputs were measured in which run of the project; empty without any."""
+    runs: dict[str, list[str]] = {}
+    for one in result.inputs:
+        if one.source not in _STATED:
+            runs.setdefault(one.source, []).append(f"{name(one.key)} = {name(one.value)}")
+    if not runs:
+        return []
+    lines = [f"  {name(run)}: {'; '.join(found)}" for run, found in runs.items()]
+    return ["", "Taken from the project's own runs (--no-ledger leaves them out):", *lines]
 
 
 def _sensitivity(result: TeamForecast) -> list[str]:

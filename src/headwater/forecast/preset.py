@@ -346,8 +346,7 @@ def _trend_note() -> tuple[str, ...]:
 def _substituted(shift: float) -> str:
     return (
         "The compute paths of the original cannot be had. The published table of their quantiles (Besiroglu et al.,"
-        f" March 2022) stands in, shifted by {shift:+g} in log10 FLOP; unshifted, some dates come out later than they"
-        " were published."
+        f" March 2022) stands in, shifted by {shift:+g} in log10 FLOP; without the shift the dates come out later."
     )
 
 

@@ -205,6 +205,7 @@ def audit(
         for keys, one in sorted(decided.groups.items())
     ]
     corpus = _audit_of("all", {}, decided.whole, estimator) if settings.by else audits[0]
+    known = {"human references": human, "machine references": machine}
     return AuditResult(
         paths=settings.paths,
         by=settings.by,
@@ -225,12 +226,17 @@ def audit(
         permissions=dict(sorted(counts.permissions.items())),
         costs=_costs(settings, corpus.estimate, judge, buckets, threshold),
         scores=_histogram(decided.whole, judge),
-        artefacts=_artefacts(counts, decided.contents, {"human references": human, "machine references": machine}),
+        artefacts=_artefacts(counts, decided.contents, known),
         examples=tuple((key, _SEPARATOR.join(keys), score, text) for score, key, keys, text in counts.examples),
         read=reading.accepted,
         bad=reading.bad_rows,
         bad_kinds={kind.value: count for kind, count in reading.rejected.items()},
-        warnings=(*_warnings(judge, decided.whole, left_out), *_twins(decided), *_unread_keys(tokens, counts)),
+        warnings=(
+            *_warnings(judge, decided.whole, left_out),
+            *_own_references(decided, known),
+            *_twins(decided),
+            *_unread_keys(tokens, counts),
+        ),
         versions={},
         settings=toml_text(settings.model_dump(mode="json", exclude_none=True)),
         level=settings.confidence,
@@ -560,6 +566,16 @@ def _artefacts(counts: Counts, contents: NDArray[np.uint64], known: Mapping[str,
             flagged = artefact_flags(texts.texts).sum(axis=0).tolist()
             series[name] = (len(texts), {**dict(zip(ARTEFACTS, flagged, strict=True)), REPEATED: shared[name]})
     return artefact_report(series, counts.artefact_examples)
+
+
+def _own_references(decided: _Decided, known: Mapping[str, Known]) -> Iterator[str]:
+    for name, texts in known.items():
+        same = np.isin(decided.contents, np.array(list(map(text_id, texts.texts)), np.uint64))
+        if same.any():
+            yield (
+                f"{int(same.sum()):,} of {decided.whole.documents:,} documents are among the {name} themselves. "
+                "A corpus that is its own reference is measured against itself: use other known texts."
+            )
 
 
 def _token_columns(path: Path) -> dict[str, list[str]]:

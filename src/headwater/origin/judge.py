@@ -93,7 +93,7 @@ def judge_of(
         human: texts known to be human.
         machine: texts known to be machine-made.
         detector: folder of a fitted detector; None: the shipped one.
-        thorough: use the slower, more accurate form.
+        thorough: use the slower form, with a model of characters.
         rng: divides the texts into folds.
         tell: told what is being done.
         language_models: models whose statistics are further columns of a detector that is fitted here; None: those

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from headwater.decide import bh_threshold
-from headwater.errors import InputError
 from headwater.origin.columns import meta_value
 from headwater.origin.detector.detector import Detector
 from headwater.origin.detector.fit import fit_detector
@@ -27,7 +26,7 @@ from headwater.origin.judge import Judge, count_seen, seen_scores
 from headwater.origin.references import read_references, without_shared
 from headwater.origin.result import DocumentVerdict
 from headwater.origin.verdicts import SHORT_WORDS, LengthBuckets, verdicts
-from headwater.sources import Columns, ReadReport, RejectLog, read_documents
+from headwater.sources import Columns, ReadReport, RejectLog, check_outputs, read_documents
 from headwater.store import parquet_file, replaced_file
 
 SCORES = pa.schema(
@@ -55,6 +54,7 @@ _STATISTICS = [
 ]
 """Further columns where language models are named."""
 WRITABLE_SCORES = (".parquet", ".jsonl", ".csv")
+"""Suffixes of a file of scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def fit_files(
         group: column with the unit of independence, taken where a file has it.
         base: detector to start from; None learns from these texts alone.
         weight: how often each text counts against one the base learnt from.
-        thorough: the slower, more accurate form.
+        thorough: the slower form, with a model of characters.
         name: name of the detector.
         rejects: where rows that cannot be used are kept.
         rng: divides the texts into folds.
@@ -158,10 +158,9 @@ def score_files(
     whatever its language.
 
     Raises:
-        InputError: nothing can be read, or the suffix of ``out`` is unknown.
+        InputError: nothing can be read, or ``out`` has an unknown suffix, no folder, or is read itself.
     """
-    if not out.name.endswith(WRITABLE_SCORES):
-        raise InputError(f"unknown format of {out}. Scores are written to {', '.join(WRITABLE_SCORES)}.")
+    check_outputs(paths, {out: WRITABLE_SCORES})
     buckets = LengthBuckets.of(judge.yardstick.scores, judge.yardstick.words)
     counts: Counter[float] = Counter()
     detector = judge.detector

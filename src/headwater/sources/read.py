@@ -1,7 +1,7 @@
 """Read documents from the user's files, in every format, in bounded memory, without letting one bad row end the job."""
 
 import glob
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -348,3 +348,23 @@ def _stem(file: Path) -> str:
     for suffix in _COMPRESSED:
         stem = stem.removesuffix(suffix)
     return Path(stem).stem
+
+
+def check_outputs(inputs: Sequence[str], outputs: Mapping[Path, tuple[str, ...]]) -> None:
+    """Find what would go wrong with the outputs of a job before any work is done.
+
+    Args:
+        inputs: files, folders or globs that are read.
+        outputs: files that are to be written, with the suffixes each may have.
+
+    Raises:
+        InputError: an input is nowhere, a suffix is unknown, a folder is missing, or an output would replace an input.
+    """
+    read = {path.resolve() for path in expand_paths(inputs)}  # a mistyped path leaves no failed run behind
+    for path, suffixes in outputs.items():
+        if not path.name.endswith(suffixes):
+            raise InputError(f"unknown format of {path}. Known here: {', '.join(suffixes)}.")
+        if not path.resolve().parent.is_dir():
+            raise InputError(f"there is no folder {path.resolve().parent} to write {path.name} into. Make it first.")
+        if path.resolve() in read:
+            raise InputError(f"{path} is read as input and would be replaced. Write to another file.")
