@@ -52,7 +52,7 @@ def read_ledger(results: Sequence[AuditResult | RunResult], tokens_per_word: Qua
     elif audits:
         notes.append(f"Audit {audits[0].run} says no share ({audits[0].corpus.estimate.refused}).")
     if monthly := next((one for one in audits if one.by == ("month",) and any(map(_has_share, one.groups))), None):
-        measured = replace(measured, machine_share=_by_month(monthly))
+        measured = replace(measured, machine_share=_by_month(monthly) or measured.machine_share)
     if gated := next((one for one in runs if one.stream), None):
         worth, note = _worth(gated)
         measured = replace(measured, synthetic_worth=worth, synthetic_admitted=_admitted(gated))
@@ -92,7 +92,7 @@ def _of_audit(measured: Measured, audit: AuditResult, tokens_per_word: Quantity)
     )
 
 
-def _by_month(audit: AuditResult) -> Measurement:
+def _by_month(audit: AuditResult) -> Measurement | None:
     months = []
     for group in audit.groups:
         year, _, month = group.keys.get("month", "").partition("-")
@@ -100,8 +100,8 @@ def _by_month(audit: AuditResult) -> Measurement:
         if low is None or high is None or not (year.isdigit() and month.isdigit()):
             continue
         months.append((int(year) + (int(month) - 0.5) / 12, group.estimate.share, low, high))
-    if not months:
-        return Measurement(constant(0.0), audit.run, "no month has a date")
+    if not months:  # only documents without a date have a share
+        return None
     return Measurement(shares_by_month(months, audit.level), audit.run, "by month; the last one holds on")
 
 
