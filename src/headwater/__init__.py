@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 _NAMESPACES = frozenset(
     {
-        "decide", "forecast", "gate", "generate", "lab", "lineage", "loop", "measure", "models", "origin", "report",
-        "sources", "store", "text",
+        "curate", "decide", "engine", "forecast", "gate", "generate", "lab", "lineage", "loop", "measure", "models",
+        "origin", "report", "sources", "store", "text",
     }
 )  # fmt: skip
 _PROJECT_NAMES = frozenset({"Project", "open_project"})

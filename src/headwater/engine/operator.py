@@ -10,7 +10,7 @@ from headwater.schema import digest
 
 @runtime_checkable
 class Operator(Protocol):
-    """A pure function of a batch of documents: the same rows in the same order, with columns added or ``text`` replaced.
+    """A pure function of a batch of documents: same rows, same order, columns added or ``text`` replaced.
 
     Nothing may depend on where a corpus is cut into batches. Operators are small frozen dataclasses that can be
     pickled; what is costly to build (models, tables) is built on first use in each process.
