@@ -71,6 +71,8 @@ class Sample:
     measured: float | None
     text: str
     """Its beginning."""
+    source: str = ""
+    """The source it counts for; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class PairSample:
     """Estimated Jaccard index of their word sequences; null for equal texts."""
     cluster_size: int
     """Documents in the cluster."""
+    source: str = ""
+    """The source that the removed document counts for; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
