@@ -320,11 +320,13 @@ def resume(
 @app.command(hidden=True)
 def warm() -> None:
     """Compile and cache the numeric kernels, so that the first run does not have to."""
+    from headwater.curate.warming import warm as warm_curate
     from headwater.models import warm as warm_models
     from headwater.origin.warming import warm as warm_origin
 
     warm_models()
     warm_origin()
+    warm_curate()
 
 
 def _carry_out(place: Any, job: Any, *, as_json: bool, quiet: bool, check: bool) -> None:

@@ -1,3 +1,5 @@
 """Cleaning a corpus: quality rules, languages, personal data, duplicates, leaks; every decision with its reasons."""
 
-__all__: list[str] = []
+from headwater.curate.language import Language
+
+__all__ = ["Language"]

@@ -1,0 +1,12 @@
+"""Compiling the kernels of this folder ahead of their first use."""
+
+import pyarrow as pa
+
+from headwater.curate.language import Language
+
+_BATCH = pa.record_batch({"text": ["The bridge was closed on Tuesday.", "Caf\u00e9"]})
+
+
+def warm() -> None:
+    """Compile and cache every kernel by running it on two short texts (seconds the first time)."""
+    Language()(_BATCH)
