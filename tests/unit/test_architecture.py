@@ -83,8 +83,8 @@ PUBLIC = {
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
         lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text
         replaced_file storage_errors store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",
-    "text": """END UNKNOWN Encoded GramIndex HashedWords Vocabulary encode_table gram_hashes is_encoded join_words
-        near_duplicates split_words token_arrays token_columns warm word_hashes""",
+    "text": """END UNKNOWN Encoded GramIndex HashedWords Vocabulary encode_table english_tokens gram_hashes is_encoded join_words
+        near_duplicates split_words token_arrays token_columns tokenize warm word_hashes""",
 }
 
 

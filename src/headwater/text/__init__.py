@@ -1,5 +1,6 @@
-"""Text as tokens: words, vocabularies, overlap of word sequences, near duplicates."""
+"""Text as tokens: words, the tokens of the English quality rules, vocabularies, overlap, near duplicates."""
 
+from headwater.text.english import english_tokens, tokenize
 from headwater.text.kernels import warm
 from headwater.text.minhash import near_duplicates
 from headwater.text.overlap import GramIndex, HashedWords, gram_hashes, word_hashes
@@ -23,6 +24,7 @@ __all__ = [
     "HashedWords",
     "Vocabulary",
     "encode_table",
+    "english_tokens",
     "gram_hashes",
     "is_encoded",
     "join_words",
@@ -30,6 +32,7 @@ __all__ = [
     "split_words",
     "token_arrays",
     "token_columns",
+    "tokenize",
     "warm",
     "word_hashes",
 ]
