@@ -7,6 +7,7 @@
     ├── StoreError            the project folder cannot be read or written
     │   └── LockedError       another process is writing to the same table
     ├── MissingExtraError     an optional dependency is not installed
+    ├── EngineError           workers or a cluster cannot be used, or an operator does not keep its contract
     └── Diverged              the loss of a model is no number any more
 
 A message has four parts: what was wrong with which value, where, what is allowed, what to do next. Outcomes that are
@@ -19,6 +20,15 @@ from collections.abc import Iterable
 
 class HeadwaterError(Exception):
     """Root of everything the user can put right."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Pickled by its message: a worker's error must reach the caller as it is, whatever its class is made from.
+        return _rebuilt, (type(self), self.args), self.__dict__
+
+
+def _rebuilt(kind: type[HeadwaterError], args: tuple[object, ...]) -> HeadwaterError:
+    """Return an error of a class with its arguments as they are, without calling what would make a message of them."""
+    return kind.__new__(kind, *args)
 
 
 class InputError(HeadwaterError):
@@ -52,6 +62,10 @@ class MissingExtraError(HeadwaterError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(f"{what} needs an optional dependency. Install it with: pip install 'headwater[{extra}]'")
+
+
+class EngineError(HeadwaterError):
+    """Workers or a cluster cannot be used, or an operator does not keep its contract."""
 
 
 class Diverged(HeadwaterError):  # noqa: N818  (it is what happened; a loop keeps what it reached before)

@@ -43,7 +43,7 @@ PUBLIC = {
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
     "curate": "Language",
-    "engine": "Operator operator_key",
+    "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus operator_key""",
     "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
         Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml
         constant contamination date_at dates_of_use effective_parameters effective_tokens epoch_multiplier

@@ -1,5 +1,22 @@
 """Running operators over batches of documents: in this process, in a pool of processes, or on a cluster."""
 
+from headwater.engine.apply import RowError, apply_operators
+from headwater.engine.embedded import EmbeddedEngine, available_cpus
+from headwater.engine.engine import Done, Engine, Failed, Usage
 from headwater.engine.operator import Operator, operator_key
+from headwater.engine.progress import Standing, advance
 
-__all__ = ["Operator", "operator_key"]
+__all__ = [
+    "Done",
+    "EmbeddedEngine",
+    "Engine",
+    "Failed",
+    "Operator",
+    "RowError",
+    "Standing",
+    "Usage",
+    "advance",
+    "apply_operators",
+    "available_cpus",
+    "operator_key",
+]

@@ -26,7 +26,7 @@ class Operator(Protocol):
 
     @property
     def adds(self) -> pa.Schema:
-        """The columns it adds, each field with its ``meaning``."""
+        """The columns it adds or replaces, each field with its ``meaning``; all others stay as they are."""
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with the operator's columns."""
