@@ -37,7 +37,9 @@ _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, from the golden ratio: keeps
 
 # What a character beyond ASCII is. The lists are part of the format and independent of any Unicode database; what is
 # in none of them belongs to a word.
-_SEPARATOR, _WORD, _SINGLE, _NOTHING = range(4)
+SEPARATOR, WORD, SINGLE, NOTHING = range(4)
+"""What a character is to the words: between them, part of one, one by itself, or not there."""
+
 # Invisible characters and apostrophes: a word with one inside is the same word, so that hidden marks, joiners and
 # typographic quotes change nothing.
 _NOTHING_RANGES = (
@@ -94,7 +96,7 @@ def fingerprints(texts: Iterable[str | None], *, fewest: int = FEWEST) -> Finger
     offsets = np.zeros(len(folded) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, folded), dtype=np.int64, count=len(folded)), out=offsets[1:])
     data = np.frombuffer(b"".join(folded), dtype=np.uint8)
-    return Fingerprints(*_fingerprints(data, offsets, _classes(), fewest, np.uint32(_BOUND), _MULTIPLIER))
+    return Fingerprints(*_fingerprints(data, offsets, character_classes(), fewest, np.uint32(_BOUND), _MULTIPLIER))
 
 
 def keyed(hashes: NDArray[np.uint64], key: bytes) -> NDArray[np.uint64]:
@@ -129,12 +131,13 @@ def _folded(text: str) -> bytes:
 
 
 @cache
-def _classes() -> NDArray[np.uint8]:
-    classes = np.full(0x110000, _WORD, dtype=np.uint8)
+def character_classes() -> NDArray[np.uint8]:
+    """Return for every code point what it is: ``SEPARATOR``, ``WORD``, ``SINGLE`` or ``NOTHING``."""
+    classes = np.full(0x110000, WORD, dtype=np.uint8)
     for kind, ranges in (
-        (_SEPARATOR, _SEPARATOR_RANGES),
-        (_SINGLE, _SINGLE_RANGES),
-        (_NOTHING, _NOTHING_RANGES),
+        (SEPARATOR, _SEPARATOR_RANGES),
+        (SINGLE, _SINGLE_RANGES),
+        (NOTHING, _NOTHING_RANGES),
     ):
         for low, high in ranges:
             classes[low : high + 1] = kind
@@ -175,15 +178,15 @@ def _words(data, begin, end, classes, out):  # type: ignore[no-untyped-def]
         elif 65 <= code <= 90:
             code |= np.uint32(0x20)
         kind = classes[code]
-        if kind == _NOTHING:
+        if kind == NOTHING:
             continue
-        if kind != _WORD and value != empty:
+        if kind != WORD and value != empty:
             out[count] = _mixed(value)
             count += 1
             value = empty
-        if kind != _SEPARATOR:
+        if kind != SEPARATOR:
             value = (value ^ np.uint64(code)) * np.uint64(0x100000001B3)
-            if kind == _SINGLE:
+            if kind == SINGLE:
                 out[count] = _mixed(value)
                 count += 1
                 value = empty
