@@ -76,8 +76,8 @@ PUBLIC = {
         Judge Known LanguageModels Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector
         estimate_share evidence_readers export_reserve fit_detector fit_files import_exchange judge_of list_reserve load_detector
         load_language_models read_references reserve_documents rule score_files trusted_parties verify_reserve""",
-    "report": """REFERENCES Reference Topic audit_verdict bibtex forecast_charts forecast_document forecast_files forecast_verdict
-        gate_verdict references render_audit_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
+    "report": """REFERENCES Reference Topic audit_verdict bibtex curate_verdict forecast_charts forecast_document forecast_files forecast_verdict
+        gate_verdict references render_audit_report render_curate_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
     "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text

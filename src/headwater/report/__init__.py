@@ -3,6 +3,8 @@
 from headwater.report.audit import render_audit_report
 from headwater.report.audit_text import audit_verdict
 from headwater.report.bibliography import REFERENCES, Reference, Topic, bibtex, references
+from headwater.report.curate import render_curate_report
+from headwater.report.curate_text import curate_verdict
 from headwater.report.document import render_gate_report, render_report
 from headwater.report.family_tree import render_lineage_report
 from headwater.report.forecast import render_forecast_report
@@ -18,6 +20,7 @@ __all__ = [
     "Topic",
     "audit_verdict",
     "bibtex",
+    "curate_verdict",
     "forecast_charts",
     "forecast_document",
     "forecast_files",
@@ -25,6 +28,7 @@ __all__ = [
     "gate_verdict",
     "references",
     "render_audit_report",
+    "render_curate_report",
     "render_forecast_report",
     "render_gate_report",
     "render_lab_report",

@@ -22,8 +22,8 @@ from headwater.report.drawing import (
     PAPER,
     Row,
     data,
-    distinct,
     scale,
+    shortened,
     to_svg,
 )
 from headwater.report.text import count, name, percent
@@ -38,7 +38,6 @@ _WIDTH = 560
 _HIGH = 260
 _ROW = 24  # pixels per group
 _NAMES = 230  # pixels for the name of a group
-_LETTERS = 36  # of it; cutting longer ones is much faster than to let the chart measure them
 _ALL = "All documents"
 
 
@@ -186,10 +185,7 @@ def verdicts_by_group(result: AuditResult, most: int) -> str:
 
 
 def _labels(groups: Sequence[GroupAudit]) -> list[str]:
-    """Return a label for each group that fits beside its bar; long names lose their middle, as ends often differ."""
-    names = [name(group.group) for group in groups]
-    half = _LETTERS // 2
-    return distinct([one if len(one) <= _LETTERS else f"{one[:half]}…{one[-half:]}" for one in names])
+    return shortened([name(group.group) for group in groups])
 
 
 def score_distributions(scores: Histogram, buckets: Sequence[LengthBucket]) -> str:
