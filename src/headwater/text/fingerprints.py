@@ -145,7 +145,7 @@ def character_classes() -> NDArray[np.uint8]:
 
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations.
-# ruff: noqa: ANN001, ANN202
+# ruff: noqa: ANN001, ANN201, ANN202
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -303,31 +303,37 @@ def _rotated(value, bits):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
+def siphash(value, low, high):  # type: ignore[no-untyped-def]
+    """Return SipHash-2-4 of the eight bytes of a number under the two halves of a key."""
+    v0 = low ^ np.uint64(0x736F6D6570736575)
+    v1 = high ^ np.uint64(0x646F72616E646F6D)
+    v2 = low ^ np.uint64(0x6C7967656E657261)
+    v3 = high ^ np.uint64(0x7465646279746573)
+    for stage in range(3):  # the eight bytes, the length, the end
+        block = value if stage == 0 else np.uint64(8) << np.uint64(56)
+        if stage < 2:
+            v3 ^= block
+        else:
+            v2 ^= np.uint64(0xFF)
+        for _ in range(2 if stage < 2 else 4):
+            v0 += v1
+            v1 = _rotated(v1, 13) ^ v0
+            v0 = _rotated(v0, 32)
+            v2 += v3
+            v3 = _rotated(v3, 16) ^ v2
+            v0 += v3
+            v3 = _rotated(v3, 21) ^ v0
+            v2 += v1
+            v1 = _rotated(v1, 17) ^ v2
+            v2 = _rotated(v2, 32)
+        if stage < 2:
+            v0 ^= block
+    return v0 ^ v1 ^ v2 ^ v3
+
+
+@nb.njit(cache=True, nogil=True)
 def _siphash(hashes, low, high):  # type: ignore[no-untyped-def]
     out = np.empty_like(hashes)
     for i in range(len(hashes)):
-        v0 = low ^ np.uint64(0x736F6D6570736575)
-        v1 = high ^ np.uint64(0x646F72616E646F6D)
-        v2 = low ^ np.uint64(0x6C7967656E657261)
-        v3 = high ^ np.uint64(0x7465646279746573)
-        for stage in range(3):  # the eight bytes, the length, the end
-            block = hashes[i] if stage == 0 else np.uint64(8) << np.uint64(56)
-            if stage < 2:
-                v3 ^= block
-            else:
-                v2 ^= np.uint64(0xFF)
-            for _ in range(2 if stage < 2 else 4):
-                v0 += v1
-                v1 = _rotated(v1, 13) ^ v0
-                v0 = _rotated(v0, 32)
-                v2 += v3
-                v3 = _rotated(v3, 16) ^ v2
-                v0 += v3
-                v3 = _rotated(v3, 21) ^ v0
-                v2 += v1
-                v1 = _rotated(v1, 17) ^ v2
-                v2 = _rotated(v2, 32)
-            if stage < 2:
-                v0 ^= block
-        out[i] = v0 ^ v1 ^ v2 ^ v3
+        out[i] = siphash(hashes[i], low, high)
     return out

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.text.gram_table import build_gram_table
+from headwater.text.keyed_grams import build_keyed_grams
 from headwater.text.minhash import near_duplicates
 from headwater.text.overlap import GramIndex
 from headwater.text.vocabulary import Vocabulary, encode_table, token_arrays
@@ -18,3 +19,5 @@ def warm() -> None:
     GramIndex.from_texts(texts)
     table = build_gram_table(pa.array(texts), np.arange(2, dtype=np.int32), np.zeros(2, dtype=np.bool_), n=1).table
     table.find(pa.array(texts)).shown(pa.array(texts), 1)
+    key = bytes(16)
+    build_keyed_grams([pa.array(texts)], key).find(pa.array(texts), key)
