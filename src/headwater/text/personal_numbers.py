@@ -324,7 +324,7 @@ def _is_card(digits, count):  # type: ignore[no-untyped-def]
         )
     if not known:
         return False
-    total = 0
+    total = np.int64(0)
     for i in range(count):
         digit = np.int64(digits[count - 1 - i])
         total += digit if i % 2 == 0 else 2 * digit if digit < 5 else 2 * digit - 9
