@@ -19,6 +19,9 @@ Languages written without spaces have chunks that are whole sentences: their tok
 """
 
 import re
+from collections.abc import Set as AbstractSet
+from functools import cache
+from string import ascii_lowercase
 from typing import Final
 from unicodedata import category
 
@@ -60,42 +63,58 @@ flags."""
 _FRONT = frozenset("§%=—–") | MARKS | QUOTES | CURRENCIES | ICONS
 _BACK = frozenset("—–") | MARKS | QUOTES | ICONS
 _ABROAD = ("US$", "C$", "A$")  # currencies of more than one character
-_POSSESSIVES = frozenset(apostrophe + s for apostrophe in "'’" for s in "sS")
 
 # What comes off a number.
 _AFTER_NUMBER = UNITS | CURRENCIES | frozenset(_ABROAD)
 _AFTER_NUMBER_ENDS = frozenset(entry[-1] for entry in _AFTER_NUMBER)
 _LONGEST_AFTER_NUMBER = max(map(len, _AFTER_NUMBER))
 
-# What a full stop at the end comes off: read from the two characters before it.
-_ENDED = re.compile(rf"(?:[0-9{LOWER}{QUOTE}{re.escape(''.join(sorted(MARKS)))}|%²+-]|[{UPPER}]{{2}}|°[FCK])\Z").search
-
-# Where the inside of a chunk may be divided (quick), and where it is.
+# Where the inside of a chunk may be divided.
 _MAYBE_INNER = re.compile(rf"[.…{ICON}+*^,~–—:<>=/-]").search
-_INNER = re.compile(
-    rf"\.{{2,}}|…|[{ICON}]"
-    r"|(?<=[0-9])[+*^-](?=[0-9-])"
-    rf"|(?<=[{LOWER}{QUOTE}])\.(?=[{UPPER}{QUOTE}])"
-    rf"|(?<=[{LETTER}]),(?=[{LETTER}])"
-    rf"|(?<=[{LETTER}0-9])(?:-{{1,3}}|—{{1,2}}|[–~])(?=[{LETTER}])"
-    rf"|(?<=[{LETTER}0-9])[:<>=/](?=[{LETTER}])"
-).finditer
+
+
+# Patterns of large classes take milliseconds to compile; it is done when they are first needed.
+@cache
+def _ended() -> re.Pattern[str]:
+    """Return what a full stop at the end comes off, to be looked for in the two characters before it."""
+    marks = re.escape("".join(sorted(MARKS)))
+    return re.compile(rf"(?:[0-9{LOWER}{QUOTE}{marks}|%²+-]|[{UPPER}]{{2}}|°[FCK])\Z")
+
+
+@cache
+def _inner() -> re.Pattern[str]:
+    """Return what divides the inside of a chunk."""
+    return re.compile(
+        rf"\.{{2,}}|…|[{ICON}]"
+        r"|(?<=[0-9])[+*^-](?=[0-9-])"
+        rf"|(?<=[{LOWER}{QUOTE}])\.(?=[{UPPER}{QUOTE}])"
+        rf"|(?<=[{LETTER}]),(?=[{LETTER}])"
+        rf"|(?<=[{LETTER}0-9])(?:-{{1,3}}|—{{1,2}}|[–~])(?=[{LETTER}])"
+        rf"|(?<=[{LETTER}0-9])[:<>=/](?=[{LETTER}])"
+    )
+
+
+@cache
+def _domain() -> re.Pattern[str]:
+    """Return what a host's name looks like."""
+    inside = r"A-Za-z0-9\u00a1-\uffff"
+    return re.compile(rf"(?:[{inside}](?:[{inside}_-]{{0,62}}[{inside}])?\.)+[{LOWER}]{{2,63}}")
+
 
 # Addresses. The pattern behind them (Diego Perini, MIT licence, as changed by spaCy) takes apart into: a scheme or a
 # user or neither, a host, a port, and anything after a slash, question mark or hash.
 _SCHEME = re.compile(r"[\w+.-]{2,}://").match
 _AFTER_HOST = re.compile(r"(?::\d{2,5})?(?:[/?#].*)?", re.DOTALL).fullmatch
 _HOST = re.compile(r"[^:/?#@]+").match
-_HOST_CHARACTER = r"A-Za-z0-9\u00a1-\uffff"
-_LABEL = re.compile(rf"[{_HOST_CHARACTER}](?:[{_HOST_CHARACTER}_-]{{0,62}}[{_HOST_CHARACTER}])?").fullmatch
-_TOP_LEVEL = re.compile(rf"[{LOWER}]{{2,63}}").fullmatch
 _PUBLIC_ADDRESS = re.compile(
     r"(?:[1-9]\d?|1\d\d|2[01]\d|22[0-3])(?:\.(?:1?\d{1,2}|2[0-4]\d|25[0-5])){2}\.(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-4])"
 ).fullmatch
 _PRIVATE_ADDRESS = re.compile(r"(?:10|127|169\.254|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.").match
 
-# White space is what `str.isspace` says; `re`'s \\s is the same.
-_RUN_OF_EITHER = re.compile(r"\s+|\S+").finditer
+# White space is what `str.isspace` says; `re`'s \s is the same.
+_RUNS_OF_EITHER = re.compile(r"\s+|\S+").findall
+
+_SMALL_LETTERS = frozenset(ascii_lowercase)
 
 _CASES: Final = special_cases()
 _LONGEST_CASE = max(map(len, _CASES))
@@ -129,7 +148,7 @@ def _back(chunk: str, start: int, end: int) -> int:
             before -= 1
         if end - before > 1:
             return end - before
-        return 1 if _ENDED(chunk[max(start, before - 2) : before]) else 0
+        return 1 if _ended().search(chunk[max(start, before - 2) : before]) else 0
     if last in _AFTER_NUMBER_ENDS:
         for before in range(end - 2, max(start, end - 1 - _LONGEST_AFTER_NUMBER) - 1, -1):
             if chunk[before] in DIGITS:
@@ -163,16 +182,27 @@ def _is_host_and_rest(chunk: str, start: int) -> bool:
     name = host.group()
     if _PUBLIC_ADDRESS(name) and not _PRIVATE_ADDRESS(name):
         return True
-    *labels, top_level = name.split(".")
-    return bool(labels) and _TOP_LEVEL(top_level) is not None and all(map(_LABEL, labels))
+    return _domain().fullmatch(name) is not None
+
+
+def _inner_marks(chunk: str) -> list[tuple[int, int]]:
+    """Return where the inside of a chunk is divided, unless it is an address."""
+    marks = []
+    # Nothing matches at the very beginning: what could has come off the front.
+    maybe = _MAYBE_INNER(chunk, 1)
+    match = _inner().match
+    while maybe:
+        mark = match(chunk, maybe.start())
+        if mark:
+            marks.append(mark.span())
+        maybe = _MAYBE_INNER(chunk, (mark or maybe).end())
+    return marks
 
 
 def _inside(chunk: str) -> list[str]:
     """Return the tokens of a chunk that has nothing to take off its ends and is no special case."""
-    if not _MAYBE_INNER(chunk):
-        return [chunk]
-    marks = [mark.span() for mark in _INNER(chunk) if mark.start() > 0]
-    if not marks or _is_address(chunk):
+    marks = _inner_marks(chunk)
+    if not marks or ("." in chunk and _is_address(chunk)):
         return [chunk]
     tokens = []
     done = 0
@@ -192,7 +222,7 @@ def _divide(chunk: str, cases: dict[str, Tokens]) -> list[str]:
     fronts: list[str] = []
     backs: list[str] = []
     while start < end:
-        small = end - start <= _LONGEST_CASE + 2
+        small = end - start <= _LONGEST_CASE + 2  # nothing is cut out of a long chunk just to look it up
         if small and chunk[start:end] in cases:
             break
         front = _front(chunk, start, end)
@@ -220,7 +250,8 @@ def _divide(chunk: str, cases: dict[str, Tokens]) -> list[str]:
     return fronts
 
 
-def _spelled_cases() -> dict[str, dict[str, list[Tokens]]]:
+@cache
+def _runs() -> dict[str, dict[str, list[Tokens]]]:
     """Return the runs of two and more tokens that spell a special case, by their first and second token.
 
     Only cases that the other rules would divide are looked for again (spaCy's ``faster_heuristics``). A case that the
@@ -234,14 +265,12 @@ def _spelled_cases() -> dict[str, dict[str, list[Tokens]]]:
     return runs
 
 
-_RUNS: Final = _spelled_cases()
-
-
 def _matches(tokens: list[str]) -> list[tuple[int, int]]:
     """Return the runs of tokens that spell a special case and win over those they overlap, in order."""
     found = []
+    by_first = _runs()
     for start in range(len(tokens) - 1):
-        seconds = _RUNS.get(tokens[start])
+        seconds = by_first.get(tokens[start])
         if seconds:
             for run in seconds.get(tokens[start + 1], ()):
                 end = start + len(run)
@@ -259,18 +288,42 @@ def _matches(tokens: list[str]) -> list[tuple[int, int]]:
     return sorted(winners)
 
 
+def _joined(tokens: list[str], spaced: AbstractSet[int]) -> list[str]:
+    """Return the tokens after step 4; before those in ``spaced`` stands a space that is no token."""
+    joined: list[str] = []
+    done = 0
+    for start, end in _matches(tokens):
+        if spaced.isdisjoint(range(start + 1, end)):
+            joined += tokens[done:start]
+            joined += _CASES["".join(tokens[start:end])]
+            done = end
+    return joined + tokens[done:] if done else tokens
+
+
+def _apart_from_neighbours(chunk: str) -> list[str]:
+    """Return the tokens of a chunk after steps 1 to 3; most chunks are a word, or a word and a mark."""
+    if chunk.isalpha():  # no rule looks into a word of letters
+        case = _CASES.get(chunk)
+        return list(case) if case else [chunk]
+    word, last = chunk[:-1], chunk[-1:]
+    if (
+        (last in _BACK or (last == "." and word[-1:] in _SMALL_LETTERS))
+        and word.isalpha()
+        and chunk not in _CASES
+        and word not in _CASES
+    ):
+        return [word, last]
+    return _divide(chunk, _CASES)
+
+
 def english_tokens(chunk: str) -> list[str]:
     """Return the tokens of one chunk, a run of characters without white space, as if it were the whole text.
 
     The tokens put together are the chunk. Linear in its length.
     """
-    if chunk.isalpha():  # no rule looks into a word of letters
-        case = _CASES.get(chunk)
-        return list(case) if case else [chunk]
-    tokens = _divide(chunk, _CASES)
-    for start, end in reversed(_matches(tokens)):
-        tokens[start:end] = _CASES["".join(tokens[start:end])]
-    return tokens
+    tokens = _apart_from_neighbours(chunk)
+    # Two tokens that spell a case would be the chunk, and have been known in step 1.
+    return _joined(tokens, frozenset()) if len(tokens) > 2 else tokens
 
 
 def tokenize(text: str) -> list[str]:
@@ -280,21 +333,22 @@ def tokenize(text: str) -> list[str]:
     beginning of a text nothing is left off.
     """
     tokens: list[str] = []
-    apart: set[int] = set()  # tokens before which a space was left off
-    for run in _RUN_OF_EITHER(text):
-        chunk = run.group()
-        if chunk.isspace():
-            if chunk[0] == " " and run.start() > 0:
-                chunk = chunk[1:]
-                apart.add(len(tokens))
-            if chunk:
-                tokens.append(chunk)
+    spaced: set[int] = set()  # tokens before which a space was left off
+    known: dict[str, list[str]] = {}
+    for chunk in _RUNS_OF_EITHER(text):
+        found = known.get(chunk)
+        if found is not None:
+            tokens.extend(found)
+        elif not chunk.isspace():
+            known[chunk] = found = _apart_from_neighbours(chunk)
+            tokens.extend(found)
+        elif chunk[0] == " " and tokens:
+            spaced.add(len(tokens))
+            if len(chunk) > 1:
+                tokens.append(chunk[1:])
         else:
-            tokens.extend(_divide(chunk, _CASES))
-    for start, end in reversed(_matches(tokens)):
-        if apart.isdisjoint(range(start + 1, end)):
-            tokens[start:end] = _CASES["".join(tokens[start:end])]
-    return tokens
+            tokens.append(chunk)
+    return _joined(tokens, spaced)
 
 
 def token_flags(token: str) -> int:
