@@ -1,9 +1,14 @@
 """Compiling the kernels of this folder ahead of their first use."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pyarrow as pa
 
+from headwater.curate.duplicates import resolve_duplicates
 from headwater.curate.language import Language
 from headwater.curate.personal import PersonalData
+from headwater.curate.signatures import Signatures
 
 _BATCH = pa.record_batch({"text": ["The bridge was closed on Tuesday.", "Caf\u00e9 <post@cafe.fr>"]})
 
@@ -12,3 +17,6 @@ def warm() -> None:
     """Compile and cache every kernel by running it on two short texts (seconds the first time)."""
     Language()(_BATCH)
     PersonalData(action="mask")(_BATCH)
+    signals = pa.Table.from_batches([Signatures()(_BATCH)] * 2)
+    with TemporaryDirectory() as folder:
+        resolve_duplicates([signals], Path(folder) / "removed.parquet")
