@@ -6,7 +6,9 @@ from headwater.curate.evaluation_sets import EvaluationItem, read_evaluation_set
 from headwater.curate.language import Language
 from headwater.curate.panels import PanelOverlap, write_panel_index
 from headwater.curate.personal import PERSONAL_KINDS, PersonalData, Placeholders
+from headwater.curate.python_rule import PythonRule
 from headwater.curate.signatures import Signatures
+from headwater.curate.sql_rule import SqlRule
 
 __all__ = [
     "PERSONAL_KINDS",
@@ -17,7 +19,9 @@ __all__ = [
     "PanelOverlap",
     "PersonalData",
     "Placeholders",
+    "PythonRule",
     "Signatures",
+    "SqlRule",
     "read_evaluation_set",
     "resolve_duplicates",
     "write_evaluation_index",

@@ -1,6 +1,10 @@
 """The columns operators add: described where they are defined, put on a batch in one way."""
 
+import re
+
 import pyarrow as pa
+
+from headwater.errors import ConfigError
 
 
 def measure_field(name: str, kind: pa.DataType, meaning: str, **more: str) -> pa.Field:
@@ -23,3 +27,19 @@ def with_columns(batch: pa.RecordBatch, schema: pa.Schema, arrays: list[pa.Array
         else:
             batch = batch.set_column(place, field.with_type(array.type), array)
     return batch
+
+
+def check_rule_name(name: str, where: str) -> None:
+    """Raise if a name the user gave to a rule or list cannot be part of a column's name.
+
+    Raises:
+        ConfigError: it is no small letter followed by small letters, digits and underscores, 40 at most.
+    """
+    if not re.fullmatch("[a-z][a-z0-9_]{0,39}", name):
+        raise ConfigError(
+            [
+                f"the name {name!r} cannot be part of a column's name: allowed are small letters, digits and "
+                "underscores, a letter first, 40 characters at most"
+            ],
+            where,
+        )
