@@ -43,8 +43,8 @@ PUBLIC = {
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
     "curate": """PERSONAL_KINDS Duplicates EvaluationItem EvaluationOverlap Language PanelOverlap PersonalData
-        Placeholders PythonRule Signatures SqlRule read_evaluation_set resolve_duplicates write_evaluation_index
-        write_panel_index""",
+        Placeholders PythonRule Signatures SqlRule Tokens read_evaluation_set resolve_duplicates
+        write_evaluation_index write_panel_index""",
     "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus operator_key""",
     "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
         Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml

@@ -9,6 +9,7 @@ from headwater.curate.personal import PERSONAL_KINDS, PersonalData, Placeholders
 from headwater.curate.python_rule import PythonRule
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
+from headwater.curate.tokens import Tokens
 
 __all__ = [
     "PERSONAL_KINDS",
@@ -22,6 +23,7 @@ __all__ = [
     "PythonRule",
     "Signatures",
     "SqlRule",
+    "Tokens",
     "read_evaluation_set",
     "resolve_duplicates",
     "write_evaluation_index",
