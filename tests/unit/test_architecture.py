@@ -42,9 +42,10 @@ PUBLIC = {
     "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
-    "curate": """PERSONAL_KINDS Duplicates EvaluationItem EvaluationOverlap Language PanelOverlap PersonalData
-        Placeholders PythonRule Signatures SqlRule Tokens read_evaluation_set resolve_duplicates
-        write_evaluation_index write_panel_index""",
+    "curate": """PERSONAL_KINDS PRESETS C4Lines Duplicates EvaluationItem EvaluationOverlap Language PanelOverlap
+        PersonalData Placeholders PythonRule Reason Rule RuleSet Signatures SqlRule TextStatistics Tokens
+        language_rules preset read_evaluation_set resolve_duplicates sentence_of write_evaluation_index
+        write_panel_index""",
     "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus operator_key""",
     "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
         Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml
@@ -80,8 +81,7 @@ PUBLIC = {
         load_language_models read_references reserve_documents rule score_files trusted_parties verify_reserve""",
     "report": """REFERENCES Reference Topic audit_verdict bibtex curate_verdict forecast_charts forecast_document forecast_files forecast_verdict
         gate_verdict references render_audit_report render_curate_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
-    "sources": """FILE InputFile Layout Part ROW ReadSettings Shard ShardPlan ShardReport ShardStream plan_shards read_shard
-        OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
+    "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
         lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text

@@ -1,18 +1,25 @@
 """Cleaning a corpus: quality rules, languages, personal data, duplicates, leaks; every decision with its reasons."""
 
+from headwater.curate.c4 import C4Lines
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
 from headwater.curate.duplicates import Duplicates, resolve_duplicates
 from headwater.curate.evaluation_sets import EvaluationItem, read_evaluation_set
 from headwater.curate.language import Language
 from headwater.curate.panels import PanelOverlap, write_panel_index
 from headwater.curate.personal import PERSONAL_KINDS, PersonalData, Placeholders
+from headwater.curate.presets import PRESETS, language_rules, preset
 from headwater.curate.python_rule import PythonRule
+from headwater.curate.reasons import Reason, sentence_of
+from headwater.curate.rules import Rule, RuleSet
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
+from headwater.curate.statistics import TextStatistics
 from headwater.curate.tokens import Tokens
 
 __all__ = [
     "PERSONAL_KINDS",
+    "PRESETS",
+    "C4Lines",
     "Duplicates",
     "EvaluationItem",
     "EvaluationOverlap",
@@ -21,11 +28,18 @@ __all__ = [
     "PersonalData",
     "Placeholders",
     "PythonRule",
+    "Reason",
+    "Rule",
+    "RuleSet",
     "Signatures",
     "SqlRule",
+    "TextStatistics",
     "Tokens",
+    "language_rules",
+    "preset",
     "read_evaluation_set",
     "resolve_duplicates",
+    "sentence_of",
     "write_evaluation_index",
     "write_panel_index",
 ]
