@@ -81,7 +81,8 @@ PUBLIC = {
         load_language_models read_references reserve_documents rule score_files trusted_parties verify_reserve""",
     "report": """REFERENCES Reference Topic audit_verdict bibtex curate_verdict forecast_charts forecast_document forecast_files forecast_verdict
         gate_verdict references render_audit_report render_curate_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
-    "sources": """OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
+    "sources": """FILE InputFile Layout Part ROW ReadSettings Shard ShardPlan ShardReport ShardStream plan_shards read_shard
+        OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
         lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text

@@ -3,13 +3,13 @@
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from headwater.errors import InputError
 from headwater.sources.rejects import Reject, RejectKind
 from headwater.sources.rows import Row, damage, sample_of
-from headwater.sources.stream import DamagedFileError, Line, lines
+from headwater.sources.stream import DamagedFileError, Line, lines_of, pieces
 
 _BETWEEN_QUOTES = {delimiter: re.compile(f'[^"{delimiter}]+') for delimiter in ",\t"}
 
@@ -21,14 +21,14 @@ class _TooLongError(Exception):
 class _Feed:
     """Text lines for the CSV parser; remembers the lines of the record that is being parsed."""
 
-    def __init__(self, path: Path, delimiter: str, max_record_bytes: int) -> None:
+    def __init__(self, source: Iterable[bytes], delimiter: str, max_record_bytes: int) -> None:
         self.record: list[Line] = []
         self.utf8 = True
         self.too_long = False
         self._between_quotes = _BETWEEN_QUOTES[delimiter]
         self._size = 0
         self._limit = max_record_bytes
-        self._lines = lines(path, max_record_bytes)
+        self._lines = lines_of(source, max_record_bytes)
         self._again: deque[Line] = deque()
 
     def __iter__(self) -> "_Feed":
@@ -61,17 +61,20 @@ class _Feed:
         self._again.extendleft(reversed(self.record[1:]))
 
 
-def read_delimited(path: Path, delimiter: str, max_record_bytes: int) -> Iterator[Row | Reject | None]:
+def read_delimited(
+    path: Path, delimiter: str, max_record_bytes: int, source: Iterable[bytes] | None = None
+) -> Iterator[Row | Reject | None]:
     """Yield a row per good record, a reject per bad one and ``None`` per empty line. All values are strings.
 
     A record whose quotation mark is closed wrongly or never costs that one line: reading resumes on the next. One that
-    grows beyond the limit on the way is skipped as a whole.
+    grows beyond the limit on the way is skipped as a whole. The bytes come from ``source`` where it is given, else from
+    the file.
 
     Raises:
         InputError: the header cannot be read.
     """
     file = str(path)
-    feed = _Feed(path, delimiter, max_record_bytes)
+    feed = _Feed(pieces(path) if source is None else source, delimiter, max_record_bytes)
     parser = _parser(feed, delimiter)
     header: list[str] | None = None
     while True:

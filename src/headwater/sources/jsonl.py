@@ -17,12 +17,14 @@ def read_jsonl(path: Path, max_line_bytes: int) -> Iterator[Row | Reject | None]
     """
     try:
         for line in lines(path, max_line_bytes):
-            yield _row(str(path), line, max_line_bytes)
+            yield json_row(str(path), line, max_line_bytes)
     except DamagedFileError as error:
         yield damage(path, error)
 
 
-def _row(file: str, line: Line, max_line_bytes: int) -> Row | Reject | None:
+def json_row(file: str, line: Line, max_line_bytes: int) -> Row | Reject | None:
+    """Return the row of one line, the reject it is, or ``None`` for white space."""
+
     def reject(kind: RejectKind, detail: str) -> Reject:
         return Reject(file, line.number, line.offset, kind, detail, sample_of(line.data))
 

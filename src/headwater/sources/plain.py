@@ -1,24 +1,27 @@
 """Plain text and Markdown: one document per file, or one per paragraph."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from headwater.sources.rejects import Reject, RejectKind
 from headwater.sources.rows import Row, damage, sample_of
-from headwater.sources.stream import DamagedFileError, Line, lines
+from headwater.sources.stream import DamagedFileError, Line, lines_of, pieces
 
 
-def read_plain(path: Path, max_bytes: int, *, paragraphs: bool) -> Iterator[Row | Reject | None]:
+def read_plain(
+    path: Path, max_bytes: int, *, paragraphs: bool, source: Iterable[bytes] | None = None
+) -> Iterator[Row | Reject | None]:
     """Yield the file as one row, or with ``paragraphs`` one row per run of lines between empty lines.
 
     Rows have the columns ``text`` and ``group``, the file. Line ends are kept as they are within a document, but for a
-    0x0D before each and the empty lines around it.
+    0x0D before each and the empty lines around it. The bytes come from ``source`` where it is given, else from the
+    file.
     """
     file = str(path)
     held: list[Line] = []
     size = 0
     try:
-        for line in lines(path, max_bytes):
+        for line in lines_of(pieces(path) if source is None else source, max_bytes):
             if line.data.strip():
                 size += len(line.data) + 1
             elif paragraphs:

@@ -93,7 +93,7 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
             matches = [path]
         elif _GLOB_SIGNS.intersection(str(pattern)):
             named = (Path(name) for name in sorted(glob.glob(str(pattern), recursive=True)))  # noqa: PTH207  (absolute patterns)
-            matches = [file for file in named if file.is_file() and format_of(file) is not None and not _beside(file)]
+            matches = [file for file in named if file.is_file() and format_of(file) is not None and not beside(file)]
             if not matches:
                 raise InputError(f"no readable file matches {str(pattern)!r}. Known formats: {_KNOWN}.")
         else:
@@ -105,10 +105,10 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
 
 def _readable(file: Path, folder: Path) -> bool:
     hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and format_of(file) is not None and file.is_file() and not _beside(file)
+    return not hidden and format_of(file) is not None and file.is_file() and not beside(file)
 
 
-def _beside(file: Path) -> bool:
+def beside(file: Path) -> bool:
     """Say whether a file is a record or the verdicts of the data file it stands beside."""
     ends = (ending for ending in _BESIDE if file.name.endswith(ending))
     return any(file.with_name(file.name.removesuffix(ending)).is_file() for ending in ends)

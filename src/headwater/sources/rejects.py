@@ -29,6 +29,8 @@ class RejectKind(StrEnum):
     DUPLICATE_TEXT = "duplicate_text"
     TRUNCATED_FILE = "truncated_file"
     EMPTY_FILE = "empty_file"
+    CHANGED_FILE = "changed_file"
+    EXPANDS_TOO_MUCH = "expands_too_much"
 
 
 HARMLESS = frozenset({RejectKind.DUPLICATE_TEXT, RejectKind.EMPTY_FILE})

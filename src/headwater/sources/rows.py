@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from headwater.schema import Origin, content_id
 from headwater.sources.rejects import SAMPLE_CHARACTERS, Reject, RejectKind
-from headwater.sources.stream import DamagedFileError
+from headwater.sources.stream import DamagedFileError, ExpansionError
 
 DECLARED = "declared for the whole file"
 """Evidence of origin of a document whose row says nothing."""
@@ -102,8 +102,11 @@ def sample_of(data: bytes) -> str:
 
 def damage(path: Path, error: DamagedFileError) -> Reject:
     """Return the reject that says where a compressed file breaks off."""
-    detail = f"the compressed file is truncated or damaged here: {error}"
-    return Reject(str(path), error.line, error.offset, RejectKind.TRUNCATED_FILE, detail)
+    if isinstance(error, ExpansionError):
+        kind, detail = RejectKind.EXPANDS_TOO_MUCH, f"the compressed file is given up here: {error}"
+    else:
+        kind, detail = RejectKind.TRUNCATED_FILE, f"the compressed file is truncated or damaged here: {error}"
+    return Reject(str(path), error.line, error.offset, kind, detail)
 
 
 def document_maker(columns: Columns, *, source: str, recipe: str, origin: Origin) -> Callable[[Row], dict[str, Any]]:
@@ -183,12 +186,22 @@ def _named(value: object) -> str:
 
 
 def _text(value: object, column: str) -> str:
+    text = text_value(value, column)
+    if not text.strip():
+        raise RowError(RejectKind.EMPTY_TEXT, f"column {column!r} is empty")
+    return text
+
+
+def text_value(value: object, column: str) -> str:
+    """Return the text a column holds, which may be empty.
+
+    Raises:
+        RowError: there is none.
+    """
     if value is None:
         raise RowError(RejectKind.MISSING_TEXT, f"no text in column {column!r}")
     if not isinstance(value, str):
         raise RowError(RejectKind.WRONG_TYPE, f"column {column!r} holds {_named(value)}, not text")
-    if not value.strip():
-        raise RowError(RejectKind.EMPTY_TEXT, f"column {column!r} is empty")
     return value
 
 
@@ -262,16 +275,19 @@ def _without_nan(value: Any) -> Any:
 def _check_characters(document: dict[str, Any]) -> None:
     """Refuse half characters (lone surrogates), which JSON escapes can spell and UTF-8 cannot."""
     for name, value in document.items():
-        if isinstance(value, str) and not value.isascii() and not _encodable(value):
+        if isinstance(value, str) and not encodable(value):
             if name == "meta":
                 document["meta"] = json.dumps(json.loads(value))
                 continue
             raise RowError(RejectKind.INVALID_UTF8, f"{name} holds half a character (a lone surrogate)")
-    if not all(parent.isascii() or _encodable(parent) for parent in document["parents"]):
+    if not all(encodable(parent) for parent in document["parents"]):
         raise RowError(RejectKind.INVALID_UTF8, "parents holds half a character (a lone surrogate)")
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Say whether a text can be written as UTF-8: it holds no half characters (lone surrogates)."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

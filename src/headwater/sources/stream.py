@@ -9,17 +9,19 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import zstandard
 
 from headwater.errors import InputError
 
 _PIECE_BYTES = 1 << 18
-# Of Zstandard data this much is decompressed at a time: 4 KiB can grow to about 128 MiB at most (a run-length block of
-# 4 bytes stands for 128 KiB); text grows 3 to 30 times.
-_ZSTD_PIECE_BYTES = 1 << 12
-_HEAD_BYTES = 1024
-_BOM = b"\xef\xbb\xbf"
+# A run-length block of 4 bytes of Zstandard data stands for 128 KiB, so that 4 KiB can grow to 128 MiB; text grows 3 to
+# 30 times. Reading starts small and goes back to small pieces where data expand like that.
+_ZSTD_PIECES_BYTES = (1 << 6, 1 << 12)
+_EXPANDED_BYTES = 1 << 21
+HEAD_BYTES = 1024
+BOM = b"\xef\xbb\xbf"
 
 
 class DamagedFileError(Exception):
@@ -29,6 +31,10 @@ class DamagedFileError(Exception):
     """Number of the line the damage cuts off."""
     offset = 0
     """Byte at which that line starts in the decompressed file."""
+
+
+class ExpansionError(DamagedFileError):
+    """A compressed file gives more than anybody would have packed."""
 
 
 @dataclass(slots=True)
@@ -53,21 +59,31 @@ def pieces(path: Path) -> Iterator[bytes]:
         DamagedFileError: a compressed file is truncated or damaged, after everything before the damage was yielded.
     """
     try:
-        match path.suffix.lower():
-            case ".gz":
-                yield from _gzip_pieces(path)
-            case ".zst":
-                yield from _zstd_pieces(path)
-            case _:
-                with path.open("rb") as file:
-                    while piece := file.read(_PIECE_BYTES):
-                        yield piece
+        with path.open("rb") as file:
+            yield from decompressed(file, path.suffix.lower())
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _gzip_pieces(path: Path) -> Iterator[bytes]:
-    with gzip.open(path, "rb") as file:
+def decompressed(file: BinaryIO, suffix: str) -> Iterator[bytes]:
+    """Yield the bytes of an open file piece by piece: decompressed for ``.gz`` and ``.zst``, else as they are.
+
+    Raises:
+        OSError: the file cannot be read.
+        DamagedFileError: as for :func:`pieces`.
+    """
+    match suffix:
+        case ".gz":
+            yield from _gzip_pieces(file)
+        case ".zst":
+            yield from _zstd_pieces(file)
+        case _:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+
+
+def _gzip_pieces(packed: BinaryIO) -> Iterator[bytes]:
+    with gzip.open(packed, "rb") as file:
         try:
             # read1 asks the decompressor once: read would lose what it had collected when the data end early.
             while piece := file.read1(_PIECE_BYTES):
@@ -76,27 +92,37 @@ def _gzip_pieces(path: Path) -> Iterator[bytes]:
             raise DamagedFileError(str(error)) from error
 
 
-def _zstd_pieces(path: Path) -> Iterator[bytes]:
+def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
     # The library's stream reader ends a truncated file without a word; its decompression object knows the frame's end.
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
     frame = None
-    with path.open("rb") as file:
-        while data := file.read(_ZSTD_PIECE_BYTES):
-            while data:
-                frame = frame or decompressor.decompressobj()
-                try:
-                    if piece := frame.decompress(data):
-                        yield piece
-                except zstandard.ZstdError as error:
-                    raise DamagedFileError(str(error)) from error
-                data = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
+    smallest, largest = _ZSTD_PIECES_BYTES
+    size = smallest
+    while data := file.read(size):
+        size = min(2 * size, largest)
+        while data:
+            frame = frame or decompressor.decompressobj()
+            try:
+                piece = frame.decompress(data)
+            except zstandard.ZstdError as error:
+                raise DamagedFileError(str(error)) from error
+            if len(piece) > _EXPANDED_BYTES:
+                size = smallest
+            if piece:
+                yield piece
+            data = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
     if frame is not None:
         raise DamagedFileError("the file ends in the middle of a Zstandard frame")
 
 
 def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
-    """Yield the lines of a file, cut at byte 0x0A only; a UTF-8 byte order mark before line 1 is dropped.
+    """Yield the lines of a file; see :func:`lines_of`."""
+    return lines_of(pieces(path), max_line_bytes)
+
+
+def lines_of(source: Iterable[bytes], max_line_bytes: int) -> Iterator[Line]:
+    """Yield the lines of a stream, cut at byte 0x0A only; a UTF-8 byte order mark before line 1 is dropped.
 
     A line of more than ``max_line_bytes`` bytes comes as its beginning with ``too_long`` set; it is never held whole.
 
@@ -109,11 +135,11 @@ def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
     def finish(last: bytes) -> Line:
         whole = b"".join([*held, last]) if held else last
         too_long = size > max_line_bytes
-        data = whole[:_HEAD_BYTES] if too_long else whole
-        return Line(number, offset, data.removeprefix(_BOM) if offset == 0 else data, too_long)
+        data = whole[:HEAD_BYTES] if too_long else whole
+        return Line(number, offset, data.removeprefix(BOM) if offset == 0 else data, too_long)
 
     try:
-        for piece in pieces(path):
+        for piece in source:
             parts = piece.split(b"\n")
             for part in parts[:-1]:
                 size += len(part)
@@ -134,5 +160,5 @@ def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
 def _head(parts: Iterable[bytes]) -> list[bytes]:
     head = b""
     for part in parts:
-        head += part[: _HEAD_BYTES - len(head)]
+        head += part[: HEAD_BYTES - len(head)]
     return [head]

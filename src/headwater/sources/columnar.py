@@ -1,0 +1,254 @@
+"""Reading in columns: what the formats share. A batch is checked, brought into the layout and counted here."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from headwater.errors import InputError
+from headwater.sources.inputs import InputFile
+from headwater.sources.layout import Layout, Part
+from headwater.sources.rejects import Reject, RejectKind, RejectLog
+from headwater.sources.rows import sample_of
+from headwater.sources.schemas import JSON, MIXED, holds, is_nested, plain_type
+from headwater.sources.stream import ExpansionError
+
+_FREE_BYTES = 1 << 30  # up to here a compressed file may grow as it likes
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the rows that were read."""
+
+    accepted: int = 0
+    """Documents handed out."""
+    empty: int = 0
+    """Empty lines."""
+    passed_over: int = 0
+    """Records that are no documents: of a WARC file all but answers with text."""
+    size_bytes: int = 0
+    """Bytes of text handed out."""
+    rejected: dict[RejectKind, int] = field(default_factory=dict)
+    """Rows and files set aside, by kind."""
+
+    @property
+    def seen(self) -> int:
+        """Lines, rows and records of any kind."""
+        return self.accepted + self.empty + self.passed_over + sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One part of one file while it is read."""
+
+    layout: Layout
+    """The columns that are wanted."""
+    part: Part
+    """What is read."""
+    log: RejectLog
+    """Where bad rows go."""
+    counts: Counts
+    """What is counted."""
+    batch_rows: int
+    """Most rows of a batch."""
+    batch_bytes: int
+    """About the most bytes of a batch; one document may exceed it."""
+
+    @property
+    def file(self) -> InputFile:
+        """The file."""
+        return self.part.file
+
+    def set_aside(self, reject: Reject) -> None:
+        """Count a bad row and write it down."""
+        self.log.add(reject)
+        self.counts.rejected[reject.kind] = self.counts.rejected.get(reject.kind, 0) + 1
+
+    def reject(
+        self, line: int | None, kind: RejectKind, detail: str, sample: str = "", offset: int | None = None
+    ) -> None:
+        """Count a bad row of this file and write it down."""
+        self.set_aside(Reject(self.file.path, line, offset, kind, detail, sample))
+
+    def expanding(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces of a compressed file as long as it does not grow beyond all measure.
+
+        Raises:
+            ExpansionError: it does.
+        """
+        if not self.file.compressed:
+            yield from pieces
+            return
+        times = self.layout.settings.max_expansion
+        limit = max(times * self.file.size_bytes, _FREE_BYTES)
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            if size > limit:
+                raise ExpansionError(f"it gives more than {times} times its size of {self.file.size_bytes:,} bytes")
+            yield piece
+
+    def finish(self, columns: Sequence[pa.Array], rows: NDArray[np.int64]) -> pa.RecordBatch:
+        """Return good rows, which are in the layout already, as a batch, and count them."""
+        count = len(rows)
+        files = pa.array(np.full(count, self.part.number, dtype=np.int32))
+        batch = pa.RecordBatch.from_arrays(
+            [*(_from_zero(column) for column in columns), files, pa.array(rows)], schema=self.layout.batch_schema
+        )
+        self.counts.accepted += count
+        self.counts.size_bytes += text_bytes(
+            batch.column(self.layout.schema.get_field_index(self.layout.settings.text))
+        )
+        return batch
+
+    def conform(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Bring rows of any columns into the layout, set bad ones aside, and yield the others in batches.
+
+        Args:
+            batch: the rows.
+            rows: the line or row number of each.
+        """
+        columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
+        settings = self.layout.settings
+        good = np.ones(batch.num_rows, dtype=bool)
+        arrays = []
+        for wanted in self.layout.schema:
+            name = self.layout.source_name(wanted.name)
+            found = columns.get(name)
+            if found is None:
+                arrays.append(pa.nulls(batch.num_rows, wanted.type))
+                continue
+            array = _converted(found, batch.schema.field(name), wanted)
+            self._keep_utf8(array, name, rows, good)
+            arrays.append(array)
+        place = self.layout.schema.get_field_index(settings.text)
+        self._keep_texts(arrays[place], rows, good)
+        if settings.id is not None:
+            ids = arrays[self.layout.schema.get_field_index(settings.id)]
+            for row in np.flatnonzero(good & _nothing(ids)):
+                good[row] = False
+                self.reject(int(rows[row]), RejectKind.WRONG_TYPE, f"column {settings.id!r} holds no id")
+        if not good.all():
+            kept = pa.array(good)
+            arrays = [array.filter(kept) for array in arrays]
+            rows = rows[good]
+        for begin, end in self._cuts(arrays[place]):
+            chosen = pa.array(np.arange(begin, end)) if end - begin < len(rows) else None
+            yield self.finish([array if chosen is None else array.take(chosen) for array in arrays], rows[begin:end])
+
+    def _keep_texts(self, texts: pa.Array, rows: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
+        name, limit = self.layout.settings.needed, self.layout.settings.max_document_bytes
+        missing = texts.is_null().to_numpy(zero_copy_only=False)
+        for row in np.flatnonzero(good & missing):
+            self.reject(int(rows[row]), RejectKind.MISSING_TEXT, f"no text in column {name!r}")
+        good &= ~missing
+        offsets = _offsets(texts)
+        for row in np.flatnonzero(good & (np.diff(offsets) > limit)):
+            good[row] = False
+            begin = int(offsets[row])
+            sample = sample_of(texts.buffers()[2][begin : begin + 1024].to_pybytes())
+            self.reject(int(rows[row]), RejectKind.LINE_TOO_LONG, f"longer than {limit:,} bytes", sample)
+
+    def _keep_utf8(self, array: pa.Array, name: str, rows: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
+        if not _has_text(array.type) or _is_utf8(array):
+            return
+        for row in range(len(array)):
+            if good[row] and not _is_utf8(array.take(pa.array([row]))):
+                good[row] = False
+                self.reject(int(rows[row]), RejectKind.INVALID_UTF8, f"column {name!r} holds bytes that are not UTF-8")
+
+    def _cuts(self, texts: pa.Array) -> Iterator[tuple[int, int]]:
+        """Yield where batches begin and end."""
+        offsets = _offsets(texts)
+        begin = 0
+        while begin < len(texts):
+            fitting = int(np.searchsorted(offsets, offsets[begin] + self.batch_bytes, side="right")) - 1
+            end = min(max(fitting, begin + 1), begin + self.batch_rows, len(texts))
+            yield begin, end
+            begin = end
+
+
+def text_bytes(texts: pa.Array) -> int:
+    """Return the size of a text column in bytes."""
+    offsets = _offsets(texts)
+    return int(offsets[-1] - offsets[0])
+
+
+def _offsets(texts: pa.Array) -> NDArray[np.int32]:
+    if len(texts) == 0:
+        return np.zeros(1, dtype=np.int32)
+    return np.frombuffer(texts.buffers()[1], dtype=np.int32)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _from_zero(array: pa.Array) -> pa.Array:
+    """Return an array that starts where its buffers do: kernels need not know of anything else."""
+    return array if array.offset == 0 else array.take(pa.array(np.arange(len(array))))
+
+
+def _nothing(texts: pa.Array) -> NDArray[np.bool_]:
+    return pc.fill_null(pc.equal(pc.binary_length(texts), 0), True).to_numpy(zero_copy_only=False)
+
+
+def _has_text(kind: pa.DataType) -> bool:
+    if is_nested(kind):
+        return any(_has_text(kind.field(place).type) for place in range(kind.num_fields))
+    return pa.types.is_string(kind)
+
+
+def _is_utf8(array: pa.Array) -> bool:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _converted(array: pa.Array, given: pa.Field, wanted: pa.Field) -> pa.Array:
+    """Return a column in the type that is wanted, which is wide enough for it."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    plain = plain_type(array.type)
+    into, before = holds(wanted), holds(given)
+    if into == JSON and before != JSON:
+        return pa.array([_json(value) for value in array.to_pylist()], pa.string())
+    if into == MIXED and before != MIXED and not pa.types.is_string(plain) and not pa.types.is_binary(plain):
+        return pa.array([_json(value, bare=True) for value in array.to_pylist()], pa.string())
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if pa.types.is_binary(plain) and pa.types.is_string(wanted.type):
+        # Looked at as text, checked later: a cast would refuse the whole column for one bad value.
+        array = array.cast(pa.binary()).view(pa.string())
+    if array.type == wanted.type:
+        return array
+    try:
+        return array.cast(wanted.type, safe=False)
+    except pa.ArrowException as error:
+        raise InputError(f"column {wanted.name!r} cannot be read as {wanted.type}: {error}") from error
+
+
+def _json(value: Any, *, bare: bool = False) -> str | None:
+    """Return a value as JSON; with ``bare`` dates and other values that JSON writes as strings come without quotes."""
+    if value is None:
+        return None
+    if bare and not isinstance(value, bool | int | float | list | dict):
+        return value if isinstance(value, str) else str(_plain(value))
+    return json.dumps(value, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes():
+            return value.decode("utf-8", "backslashreplace")
+        case Decimal():
+            return str(value)
+        case _:
+            return str(value)

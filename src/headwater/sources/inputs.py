@@ -1,0 +1,229 @@
+"""What a curation reads: which files paths stand for, in which format, and whether they are still what they were."""
+
+import glob
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from headwater.errors import InputError, did_you_mean
+from headwater.sources.read import FORMATS, beside
+from headwater.sources.stream import decompressed
+
+INPUT_FORMATS = FORMATS
+"""Format to suffixes, for files. ``.gz`` or ``.zst`` may follow all but Parquet and Arrow."""
+
+_COMPRESSED = (".gz", ".zst")
+_WHOLE = frozenset({"parquet", "arrow"})  # formats that compress by themselves
+_GLOB_SIGNS = frozenset("*?[")
+_KNOWN = (
+    ".jsonl .ndjson .json .csv .tsv .txt .text .md .html .htm (each also with .gz or .zst), .parquet, .arrow, and "
+    "folders saved by datasets.save_to_disk"
+)
+_STATE, _SPLITS = "state.json", "dataset_dict.json"
+
+
+class ChangedFileError(Exception):
+    """A file vanished or changed after the reading was planned."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file (or table) of the input, as it was when the reading was planned."""
+
+    path: str
+    """Where it is, as it was given or found."""
+    format: str
+    """A key of ``INPUT_FORMATS``."""
+    size_bytes: int
+    """Its size on disk."""
+    modified_ns: int
+    """When it was last changed, in nanoseconds since 1970."""
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it has to be decompressed from its beginning."""
+        return self.suffix in _COMPRESSED
+
+    @property
+    def suffix(self) -> str:
+        """Its last suffix, in lower case."""
+        return Path(self.path).suffix.lower()
+
+
+def input_format(name: str) -> str | None:
+    """Return the format a file's name says, or None."""
+    name = name.lower()
+    plain = name.removesuffix(".gz").removesuffix(".zst")
+    for known, suffixes in INPUT_FORMATS.items():
+        if (name if known in _WHOLE else plain).endswith(suffixes):
+            return known
+    return None
+
+
+def find_inputs(patterns: Iterable[str | Path]) -> list[InputFile]:
+    """Return the files that files, folders and glob patterns stand for, without repeats.
+
+    Folders are searched recursively; in folders and patterns hidden files, unknown formats and what Headwater wrote
+    beside a data file are passed over. The order is that of the patterns, and by name within each.
+
+    Raises:
+        InputError: something does not exist, holds no readable file or has an unknown suffix.
+    """
+    found: dict[str, InputFile] = {}
+    for pattern in patterns:
+        for file in _matches(str(pattern)):
+            found.setdefault(file.path, file)
+    return list(found.values())
+
+
+def _matches(pattern: str) -> list[InputFile]:
+    path = Path(pattern)
+    if path.is_dir():
+        matches = list(_in_folder(path))
+        if not matches:
+            raise InputError(f"no readable file in folder {path}. Known formats: {_KNOWN}.")
+    elif path.exists():
+        known = input_format(path.name)
+        if known is None:
+            raise InputError(f"unknown format of {path}. Known: {_KNOWN}. Rename the file if it is one of them.")
+        matches = [_file(path, known)]
+    elif _GLOB_SIGNS.intersection(pattern):
+        matches = []
+        for name in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207  (absolute patterns)
+            entry = Path(name)
+            known = input_format(entry.name)
+            if entry.is_dir() and _is_table(entry):
+                matches.extend(_in_folder(entry))
+            elif entry.is_file() and known is not None and not beside(entry):
+                matches.append(_file(entry, known))
+        if not matches:
+            raise InputError(f"no readable file matches {pattern!r}. Known formats: {_KNOWN}.")
+    else:
+        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"there is no {path}.{did_you_mean(path.name, siblings)}")
+    return matches
+
+
+def _is_table(folder: Path) -> bool:
+    """Say whether a folder as a whole is a data set."""
+    return (folder / _STATE).is_file() or (folder / _SPLITS).is_file()
+
+
+def _in_folder(folder: Path) -> Iterator[InputFile]:
+    """Yield what a folder holds, by name; a folder that is a data set as a whole is not searched further."""
+    if (folder / _SPLITS).is_file():
+        for split in _strings(folder / _SPLITS, "splits"):
+            yield from _in_folder(_within(folder, split))
+        return
+    if (folder / _STATE).is_file():
+        entries = _list(folder / _STATE, "_data_files")
+        for entry in entries:
+            name = entry.get("filename") if isinstance(entry, dict) else None
+            if not isinstance(name, str):
+                raise InputError(f"{folder / _STATE} does not name the files of the data set. Save it again.")
+            yield _file(_within(folder, name), "arrow")
+        return
+    try:
+        entries_here = sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"cannot read folder {folder}: {error.strerror or error}") from error
+    for entry in entries_here:
+        known = input_format(entry.name)
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.is_symlink():  # it may lead back here
+                yield from _in_folder(entry)
+        elif known == "arrow" and entry.name.startswith("cache-"):
+            continue  # what datasets.map left behind: the same rows once more
+        elif known is not None and entry.is_file() and not beside(entry):
+            yield _file(entry, known)
+
+
+def _list(path: Path, key: str) -> list[object]:
+    try:
+        found = json.loads(path.read_text("utf-8"))[key]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no description of a saved data set: {error!r}. Save it again.") from error
+    if not isinstance(found, list):
+        raise InputError(f"{path} is no description of a saved data set: {key!r} is no list. Save it again.")
+    return found
+
+
+def _strings(path: Path, key: str) -> list[str]:
+    found = _list(path, key)
+    if not all(isinstance(item, str) for item in found):
+        raise InputError(f"{path} is no description of a saved data set: {key!r} holds something else than names.")
+    return [str(item) for item in found]
+
+
+def _within(folder: Path, name: str) -> Path:
+    """Return a path inside a folder; what a description names is not allowed to lie anywhere else."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"the data set in {folder} names {name!r}, which lies outside of it. Nothing is read from it.")
+    if not path.exists():
+        raise InputError(f"the data set in {folder} lacks {name!r}. Save it again.")
+    return path
+
+
+def _file(path: Path, known: str) -> InputFile:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    return InputFile(str(path), known, state.st_size, state.st_mtime_ns)
+
+
+def check_unchanged(file: InputFile) -> None:
+    """Compare a file with what it was when the reading was planned.
+
+    Raises:
+        ChangedFileError: it vanished or changed.
+    """
+    try:
+        state = Path(file.path).stat()
+    except OSError as error:
+        raise ChangedFileError(f"the file cannot be read any more: {error.strerror or error}") from error
+    if state.st_size != file.size_bytes:
+        raise ChangedFileError(f"the file had {file.size_bytes:,} bytes and has {state.st_size:,} now")
+    if state.st_mtime_ns != file.modified_ns:
+        raise ChangedFileError("the file was written to after the reading began")
+
+
+@contextmanager
+def open_input(file: InputFile) -> Iterator[BinaryIO]:
+    """Open a file for reading its bytes as they are.
+
+    Raises:
+        InputError: it cannot be opened or read.
+    """
+    try:
+        with Path(file.path).open("rb") as opened:
+            yield opened
+    except OSError as error:
+        raise InputError(f"cannot read {file.path}: {error.strerror or error}") from error
+
+
+def input_pieces(file: InputFile, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Yield the decompressed bytes of a file, or a range of the bytes of an uncompressed one, piece by piece.
+
+    Raises:
+        InputError: the file cannot be opened or read.
+        DamagedFileError: a compressed file is truncated or damaged, after everything before the damage was yielded.
+    """
+    with open_input(file) as opened:
+        if file.compressed:
+            yield from decompressed(opened, file.suffix)
+            return
+        opened.seek(begin)
+        left = (file.size_bytes if end is None else end) - begin
+        while left > 0 and (piece := opened.read(min(left, _PIECE_BYTES))):
+            left -= len(piece)
+            yield piece
+
+
+_PIECE_BYTES = 1 << 20
