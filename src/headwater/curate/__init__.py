@@ -11,6 +11,7 @@ from headwater.curate.presets import PRESETS, language_rules, preset
 from headwater.curate.python_rule import PythonRule
 from headwater.curate.reasons import Reason, sentence_of
 from headwater.curate.rules import Rule, RuleSet
+from headwater.curate.sentences import SpanHashes, cut_copies, resolve_spans
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
 from headwater.curate.statistics import TextStatistics
@@ -32,13 +33,16 @@ __all__ = [
     "Rule",
     "RuleSet",
     "Signatures",
+    "SpanHashes",
     "SqlRule",
     "TextStatistics",
     "Tokens",
+    "cut_copies",
     "language_rules",
     "preset",
     "read_evaluation_set",
     "resolve_duplicates",
+    "resolve_spans",
     "sentence_of",
     "write_evaluation_index",
     "write_panel_index",

@@ -8,6 +8,7 @@ import pyarrow as pa
 from headwater.curate.duplicates import resolve_duplicates
 from headwater.curate.language import Language
 from headwater.curate.personal import PersonalData
+from headwater.curate.sentences import SpanHashes, resolve_spans
 from headwater.curate.signatures import Signatures
 
 _BATCH = pa.record_batch({"text": ["The bridge was closed on Tuesday.", "Caf\u00e9 <post@cafe.fr>"]})
@@ -20,3 +21,4 @@ def warm() -> None:
     signals = pa.Table.from_batches([Signatures()(_BATCH)] * 2)
     with TemporaryDirectory() as folder:
         resolve_duplicates([signals], Path(folder) / "removed.parquet")
+        resolve_spans([[SpanHashes(span=1, words=1)(_BATCH)]] * 2, Path(folder))

@@ -11,6 +11,8 @@ from headwater.text.lines import line_counts
 from headwater.text.minhash import near_duplicates
 from headwater.text.overlap import GramIndex
 from headwater.text.repetition import repeated_sequences
+from headwater.text.sentences import SENTENCES
+from headwater.text.spans import count_pieces, cut_spans, find_spans
 from headwater.text.utf8 import utf8_bytes
 from headwater.text.vocabulary import Vocabulary, encode_table, token_arrays
 from headwater.text.word_counts import word_counts
@@ -27,6 +29,10 @@ def warm() -> None:
     table.find(pa.array(texts)).shown(pa.array(texts), 1)
     key = bytes(16)
     build_keyed_grams([pa.array(texts)], key).find(pa.array(texts), key)
+    find_spans(pa.array(texts), SENTENCES, 1, 1)
+    count_pieces(pa.array(texts))
+    none = np.zeros(0, dtype=np.int64)
+    cut_spans(pa.array(texts), none, none, np.zeros(3, dtype=np.int64))
     _warm_chunks(["It isn't so... [1] Or is it?\n\nThe menu\n", "Caf\u00e9 \u2014 open \u2026\u2028" * 3])
 
 
