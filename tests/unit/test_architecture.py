@@ -46,7 +46,8 @@ PUBLIC = {
         Placeholders PythonRule Reason Rule RuleSet Signatures SpanHashes SqlRule TextStatistics Tokens cut_copies
         language_rules preset read_evaluation_set resolve_duplicates resolve_spans sentence_of
         write_evaluation_index write_panel_index""",
-    "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus operator_key""",
+    "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus
+        open_engine operator_key""",
     "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
         Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml
         constant contamination date_at dates_of_use effective_parameters effective_tokens epoch_multiplier

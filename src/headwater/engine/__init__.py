@@ -3,6 +3,7 @@
 from headwater.engine.apply import RowError, apply_operators
 from headwater.engine.embedded import EmbeddedEngine, available_cpus
 from headwater.engine.engine import Done, Engine, Failed, Usage
+from headwater.engine.open import open_engine
 from headwater.engine.operator import Operator, operator_key
 from headwater.engine.progress import Standing, advance
 
@@ -18,5 +19,6 @@ __all__ = [
     "advance",
     "apply_operators",
     "available_cpus",
+    "open_engine",
     "operator_key",
 ]
