@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.config import AuditSettings, Settings, commented_toml, load_settings
+from headwater.curate import CurateResult, CurateSettings, curate_files, rethreshold_folder
+from headwater.curation import held_by_project
+from headwater.engine import open_engine
 from headwater.errors import InputError, StoreError
 from headwater.forecast import (
     Forecast,
@@ -42,6 +45,7 @@ from headwater.report import (
     forecast_charts,
     forecast_files,
     render_audit_report,
+    render_curate_report,
     render_forecast_report,
     render_gate_report,
     render_lab_report,
@@ -85,6 +89,14 @@ Kind = Literal["run", "experiment", "audit", "forecast", "team forecast"]
 
 def _silent(done: int, total: int, what: str) -> None:
     """Tell nobody."""
+
+
+def _with_page(result: CurateResult, folder: Path, report: Path | None) -> CurateResult:
+    """Write the page of a curation into its folder, and a copy where one is wanted."""
+    page = render_curate_report(result)
+    for path in (folder / "report.html", *((report,) if report is not None else ())):
+        write_text(path, page)
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +247,67 @@ class Project:
         if report is not None:
             write_bytes(report, self.report(folder.id).read_bytes())
         return result
+
+    def curate(
+        self,
+        paths: Sequence[str],
+        settings: CurateSettings,
+        out: Path,
+        progress: Progress = _silent,
+        *,
+        output_format: Literal["parquet", "jsonl.zst"] = "parquet",
+        engine: str = "embedded",
+        workers: int | None = None,
+        report: Path | None = None,
+        restart: bool = False,
+    ) -> CurateResult:
+        """Curate files into a folder, write the report there and return what was found.
+
+        Args:
+            paths: files, folders and glob patterns.
+            settings: what is measured and decided; see :func:`headwater.curate.curate_settings`.
+            out: the folder. An unfinished curation of the same files with the same settings is gone on with.
+            progress: told what is being done.
+            output_format: format of the kept and dropped documents.
+            engine: ``embedded``, ``ray``, or the address of a Ray cluster.
+            workers: processes; None: one per core.
+            report: where to copy the report to.
+            restart: throw away what an earlier curation left in the folder.
+        """
+        store = store_folder(self.folder)
+        with open_engine(engine, workers) as running:
+            result = curate_files(
+                paths,
+                settings,
+                out,
+                running,
+                progress,
+                output_format=output_format,
+                restart=restart,
+                more=lambda working: held_by_project(settings, store, working),
+            )
+        return _with_page(result, out, report)
+
+    def rethreshold(
+        self,
+        folder: Path,
+        thresholds: Mapping[str, float | bool],
+        out: Path | None = None,
+        progress: Progress = _silent,
+        *,
+        output_format: Literal["parquet", "jsonl.zst"] = "parquet",
+    ) -> CurateResult:
+        """Decide again on a finished curation with other thresholds; see :func:`headwater.curate.rethreshold_folder`.
+
+        Args:
+            folder: the finished curation.
+            thresholds: reason to number; False switches a rule off.
+            out: folder for the documents as decided now, with a report; None: only count.
+            progress: told what is being done.
+            output_format: format of the documents in ``out``.
+        """
+        result = rethreshold_folder(folder, thresholds, out, progress, output_format=output_format)
+        return result if out is None else _with_page(result, out, None)
 
     def mirror(
         self,

@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"curate", "origin", "generate", "gate", "forecast"}),
     frozenset({"loop", "lab"}),
     frozenset({"report"}),
-    frozenset({"ledger", "project", "view", "cli"}),
+    frozenset({"curation", "ledger", "project", "view", "cli"}),
 )
 # Within a floor folders stand alone, with these exceptions.
 NEIGHBOURS = {
@@ -31,7 +31,7 @@ NEIGHBOURS = {
     "models": {"text"},
     "measure": {"text", "models"},
     "lab": {"loop"},
-    "project": {"ledger"},
+    "project": {"curation", "ledger"},
     "cli": {"project"},
     "view": {"project"},
 }
@@ -42,7 +42,8 @@ PUBLIC = {
     "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
-    "curate": """C4Lines Duplicates EvaluationItem EvaluationOverlap Language PERSONAL_KINDS PRESETS PanelOverlap PersonalData
+    "curate": """CurateResult CurateSettings curate_files curate_settings plan_curation rethreshold_folder
+        C4Lines Duplicates EvaluationItem EvaluationOverlap Language PERSONAL_KINDS PRESETS PanelOverlap PersonalData
         Placeholders PythonRule Reason Rule RuleSet Signatures SpanHashes SqlRule TextStatistics Tokens cut_copies
         language_rules preset read_evaluation_set resolve_duplicates resolve_spans sentence_of
         write_evaluation_index write_panel_index""",
@@ -82,7 +83,7 @@ PUBLIC = {
         load_language_models read_references reserve_documents rule score_files trusted_parties verify_reserve""",
     "report": """REFERENCES Reference Topic audit_verdict bibtex curate_verdict forecast_charts forecast_document forecast_files forecast_verdict
         gate_verdict references render_audit_report render_curate_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
-    "sources": """FILE InputFile Layout Part ROW ReadSettings Shard ShardPlan ShardReport ShardStream plan_shards read_shard
+    "sources": """HARMLESS SAMPLE_CHARACTERS document_writer FILE InputFile Layout Part ROW ReadSettings Shard ShardPlan ShardReport ShardStream plan_shards read_shard
         OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
         check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text

@@ -15,6 +15,7 @@ import typer
 from headwater import __version__
 from headwater.cli.audit import audit, print_audit
 from headwater.cli.credentials import credentials
+from headwater.cli.curate import curate, rethreshold
 from headwater.cli.detector import detector_app
 from headwater.cli.forecast import forecast, print_forecast
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
@@ -38,6 +39,10 @@ app.add_typer(runs_app, name="runs")
 app.command(
     epilog="Example: headwater audit crawl/*.jsonl.zst --human essays.jsonl --ai chatbot.jsonl --by source,month"
 )(audit)
+app.command(epilog="Example: headwater curate crawl/*.jsonl.zst --out clean --evaluation benchmarks/")(curate)
+app.command(
+    epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30"
+)(rethreshold)
 app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
 app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")

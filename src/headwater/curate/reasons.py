@@ -61,6 +61,7 @@ class Reason(StrEnum):
     COPIED_SENTENCES = "copied_sentences"
     HELD_DUPLICATE = "held_duplicate"
     EVALUATION_OVERLAP = "evaluation_overlap"
+    PANEL_DOCUMENT = "panel_document"
     PANEL_OVERLAP = "panel_overlap"
 
 
@@ -107,6 +108,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.COPIED_SENTENCES: "too little is left without the sentences that earlier documents have",
     Reason.HELD_DUPLICATE: "it repeats what is already held",
     Reason.EVALUATION_OVERLAP: "it overlaps an evaluation set",
+    Reason.PANEL_DOCUMENT: "it is a document of a sealed panel of the project",
     Reason.PANEL_OVERLAP: "it overlaps a sealed panel of the project",
 }
 """What each code means, as the second half of "it was dropped because ..."."""

@@ -130,9 +130,7 @@ class ColumnSettings(Section):
 
     text: str = Field(default="text", description="the content")
     id: str | None = Field(default=None, description="unique ids; default: column id, else the hash of the text")
-    source: str | None = Field(
-        default=None, description="what losses are counted by; default: column source, else file"
-    )
+    source: str | None = Field(default=None, description="losses are counted by it; default: column source, else file")
     html: str | None = Field(default=None, description="column with HTML pages, from which the text is extracted")
 
 

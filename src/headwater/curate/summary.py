@@ -5,32 +5,126 @@ memory does not grow with the corpus.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from headwater.curate.outputs import Folder
+from headwater.curate.reasons import sentence_of
+from headwater.curate.result import Loss, RuleLoss
+from headwater.curate.rules import RuleSet
 
-from headwater.curate.result import Loss
+# The largest parts, and of those with enough documents for a large loss to be news the largest that had one.
+_LOSSES = """
+    WITH parts AS (
+        SELECT $column AS part, count(*) AS documents, count(*) FILTER (kept) AS stayed,
+            coalesce(sum(characters), 0) AS characters, coalesce(sum(characters) FILTER (kept), 0) AS rest
+        FROM signals WHERE $column IS NOT NULL GROUP BY part
+    ), judged AS (SELECT *, documents >= 20 AND stayed < 0.5 * documents AS alarming FROM parts),
+    ranked AS (
+        SELECT *, row_number() OVER (ORDER BY documents DESC, part) AS place,
+            row_number() OVER (PARTITION BY alarming ORDER BY documents DESC, part) AS place_among,
+            count(*) OVER () AS n
+        FROM judged
+    )
+    SELECT part, documents, stayed, characters, rest, n FROM ranked
+    WHERE place <= 200 OR (alarming AND place_among <= 200) ORDER BY documents DESC, part
+"""
+_REASONS = """
+    WITH counted AS (
+        SELECT $column AS part, unnest(reasons) AS reason, count(*) AS documents
+        FROM signals WHERE $column IN (SELECT unnest($parts)) GROUP BY part, reason
+    )
+    SELECT part, reason, documents FROM (
+        SELECT *, row_number() OVER (PARTITION BY part ORDER BY documents DESC, reason) AS place FROM counted
+    ) WHERE place <= 5 ORDER BY part, documents DESC, reason
+"""
 
-LARGE_LOSS = 0.5
-"""A part of the corpus that loses more than this is always shown."""
 
-_SHOWN = 200
-_FEWEST = 20  # documents of a part, below which a large loss is no news
-_REASONS = 5
+COPY_REASONS = ("exact_duplicate", "near_duplicate", "held_duplicate")
+"""Reasons that come from other documents, not from a measured value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A curation in numbers."""
+
+    documents: int
+    kept: int
+    characters: int
+    kept_characters: int
+    tokens: int | None
+    """Tokens of the kept documents; null where they were not counted."""
+    rules: tuple[RuleLoss, ...]
+    sources: tuple[Loss, ...]
+    n_sources: int
+    languages: tuple[Loss, ...]
+    origins: tuple[Loss, ...]
+
+
+def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: bool, copies: bool) -> Summary:
+    """Return a curation in numbers, counted from its signals.
+
+    Args:
+        folder: the folder of the curation.
+        shards: the shards that have signals.
+        rules: the rules that were applied.
+        tokens: tokens were counted.
+        copies: copies were looked for.
+    """
+    signals = Signals([folder.signals(number) for number in shards], tokens=tokens)
+    try:
+        documents, kept, characters, kept_characters, n_tokens = signals.totals()
+        by_reason = signals.by_reason()
+        sources, n_sources = signals.by("source")
+        losses = [
+            RuleLoss(
+                str(rule.reason),
+                rule.family,
+                rule.sentence,
+                rule.measure,
+                rule.threshold if isinstance(rule.threshold, int | float) else None,
+                *by_reason.get(str(rule.reason), (0, 0)),
+            )
+            for rule in rules.rules
+            if rule.threshold is not None
+        ]
+        losses += [
+            RuleLoss(reason, "copies", sentence_of(reason), "", None, *by_reason.get(reason, (0, 0)))
+            for reason in COPY_REASONS
+            if copies
+        ]
+        return Summary(
+            documents,
+            kept,
+            characters,
+            kept_characters,
+            n_tokens,
+            tuple(losses),
+            sources,
+            n_sources,
+            signals.by("language")[0],
+            signals.by("origin")[0],
+        )
+    finally:
+        signals.close()
 
 
 class Signals:
     """The signals of a curation, to ask questions of."""
 
-    def __init__(self, files: Sequence[Path], memory_mb: int = 512) -> None:
+    def __init__(self, files: Sequence[Path], *, tokens: bool = False, memory_mb: int = 512) -> None:
         """Open the files.
 
         Args:
             files: signals by shard.
+            tokens: they hold the tokens of the kept documents.
             memory_mb: memory that the answers may take.
         """
+        import duckdb
+
         self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{memory_mb}MB", "threads": 1})
+        self._tokens = tokens
         self._connection.execute("SET preserve_insertion_order = false")
         names = [str(file) for file in files]
         self._connection.execute(
@@ -45,7 +139,9 @@ class Signals:
         """Return documents, kept documents, characters, kept characters and tokens of the kept ones."""
         row = self._ask(
             "SELECT count(*), count(*) FILTER (kept), coalesce(sum(characters), 0), "
-            "coalesce(sum(characters) FILTER (kept), 0), sum(tokens) FILTER (kept) FROM signals"
+            "coalesce(sum(characters) FILTER (kept), 0), TOKENS FROM signals".replace(
+                "TOKENS", "sum(measured.tokens) FILTER (kept)" if self._tokens else "NULL"
+            )
         )[0]
         return int(row[0]), int(row[1]), int(row[2]), int(row[3]), None if row[4] is None else int(row[4])
 
@@ -60,29 +156,11 @@ class Signals:
     def by(self, column: str) -> tuple[tuple[Loss, ...], int]:
         """Return the losses by ``source``, ``language`` or ``origin``, the largest parts first, and how many there are.
 
-        All parts are counted; those shown are the largest, and those that lost more than ``LARGE_LOSS``.
+        All parts are counted; those shown are the largest, and those that lost more than half.
         """
         if column not in {"source", "language", "origin"}:
             raise ValueError(f"losses are counted by source, language or origin, not by {column}")
-        parts = f"""
-            SELECT {column} AS part, count(*) AS documents, count(*) FILTER (kept) AS kept_documents,
-                coalesce(sum(characters), 0) AS characters, coalesce(sum(characters) FILTER (kept), 0) AS kept_characters
-            FROM signals WHERE {column} IS NOT NULL GROUP BY part
-        """
-        rows = self._ask(f"""
-            WITH parts AS ({parts}), ranked AS (
-                SELECT *, row_number() OVER (ORDER BY documents DESC, part) AS place,
-                    row_number() OVER (ORDER BY
-                        documents >= {_FEWEST} AND kept_documents < {1 - LARGE_LOSS} * documents DESC, documents DESC, part
-                    ) AS alarm,
-                    count(*) OVER () AS parts
-                FROM parts
-            )
-            SELECT part, documents, kept_documents, characters, kept_characters, parts FROM ranked
-            WHERE place <= {_SHOWN} OR (alarm <= {_SHOWN} AND documents >= {_FEWEST}
-                AND kept_documents < {1 - LARGE_LOSS} * documents)
-            ORDER BY documents DESC, part
-        """)
+        rows = self._ask(_LOSSES.replace("$column", column))
         if not rows:
             return (), 0
         reasons = self._reasons(column, [str(row[0]) for row in rows])
@@ -93,20 +171,8 @@ class Signals:
         return losses, int(rows[0][5])
 
     def _reasons(self, column: str, parts: Sequence[str]) -> dict[str, dict[str, int]]:
-        rows = self._ask(
-            f"""
-            WITH counted AS (
-                SELECT {column} AS part, unnest(reasons) AS reason, count(*) AS documents
-                FROM signals WHERE {column} IN (SELECT unnest($parts)) GROUP BY part, reason
-            )
-            SELECT part, reason, documents FROM (
-                SELECT *, row_number() OVER (PARTITION BY part ORDER BY documents DESC, reason) AS place FROM counted
-            ) WHERE place <= {_REASONS} ORDER BY part, documents DESC, reason
-            """,
-            {"parts": list(parts)},
-        )
         found: dict[str, dict[str, int]] = {}
-        for part, reason, documents in rows:
+        for part, reason, documents in self._ask(_REASONS.replace("$column", column), {"parts": list(parts)}):
             found.setdefault(str(part), {})[str(reason)] = int(documents)
         return found
 

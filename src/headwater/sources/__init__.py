@@ -12,15 +12,17 @@ from headwater.sources.read import (
     read_documents,
     read_table,
 )
-from headwater.sources.rejects import Reject, RejectKind, RejectLog
+from headwater.sources.rejects import HARMLESS, SAMPLE_CHARACTERS, Reject, RejectKind, RejectLog
 from headwater.sources.rows import OWN_COLUMNS, Columns
 from headwater.sources.shards import ShardPlan, ShardReport, ShardStream, plan_shards, read_shard
-from headwater.sources.write import WRITABLE, write_documents
+from headwater.sources.write import WRITABLE, document_writer, write_documents
 
 __all__ = [
     "FILE",
+    "HARMLESS",
     "OWN_COLUMNS",
     "ROW",
+    "SAMPLE_CHARACTERS",
     "WRITABLE",
     "Columns",
     "DocumentStream",
@@ -39,6 +41,7 @@ __all__ = [
     "ShardStream",
     "check_outputs",
     "collect_documentation",
+    "document_writer",
     "expand_paths",
     "format_of",
     "plan_shards",

@@ -30,6 +30,7 @@ class RejectKind(StrEnum):
     TRUNCATED_FILE = "truncated_file"
     EMPTY_FILE = "empty_file"
     CHANGED_FILE = "changed_file"
+    OPERATOR_FAILED = "operator_failed"
     EXPANDS_TOO_MUCH = "expands_too_much"
 
 

@@ -3,7 +3,7 @@
 import errno
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -51,6 +51,23 @@ def write_documents(data: pa.Table | Iterable[pa.RecordBatch], path: Path | str)
         if target.name.endswith(".parquet"):
             return _write_parquet(batches, schema, file)
         return _write_jsonl(batches, target.suffix, file)
+
+
+@contextmanager
+def document_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """Yield a function that writes batches to a file as ``write_documents`` does, one after the other.
+
+    Args:
+        path: the file; its suffix says the format.
+        schema: schema of the batches.
+    """
+    with _replacing(path) as file:
+        if path.name.endswith(".parquet"):
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                yield writer.write_batch
+        else:
+            with _compressing(file, path.suffix) as out:
+                yield lambda batch: out.write("".join(map(_line, batch.to_pylist())).encode())
 
 
 def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: BinaryIO) -> int:

@@ -1,0 +1,450 @@
+"""A curation of files: two passes over the shards of a corpus with the search for copies between them.
+
+    plan        what is read in which shards; depends on the files and settings only
+    measure     every shard by itself: read, measure, keep documents and values
+    resolve     copies among all documents, and of what is already held
+    finish      every shard by itself: decide, write kept, dropped and signals
+
+Every shard is a task of an engine, written whole or not at all and noted when it is complete; a job that is stopped
+goes on with the shards that have no note. Everything is ordered by shard and place, so that the bytes that come out
+are the same for any engine and number of workers.
+"""
+
+import json
+import os
+import resource
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from headwater import __version__
+from headwater.curate.concluding import Ended, conclude
+from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
+from headwater.curate.evaluation_sets import read_evaluation_set
+from headwater.curate.finishing import Finished, FinishTask, finish_shard, read_finished
+from headwater.curate.held import HeldTask, hold_shard
+from headwater.curate.measuring import Columns, Measured, MeasureTask, measure_shard, read_note
+from headwater.curate.outputs import Folder, OutputFormat
+from headwater.curate.pairs import Resolved, find_copies, wanted_places
+from headwater.curate.reasons import Reason
+from headwater.curate.result import CurateResult, FailedShard
+from headwater.curate.rules import Rule
+from headwater.curate.settings import CurateSettings
+from headwater.curate.steps import Steps, steps_of
+from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
+from headwater.errors import InputError, StoreError
+from headwater.schema import SCHEMA_VERSION, digest
+from headwater.sources import ShardPlan, plan_shards
+from headwater.store import write_json, writer_lock
+
+Progress = Callable[[int, int, str], None]
+"""Told how much is done, of how much, and what is being done."""
+
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What documents are compared with, besides what the settings name."""
+
+    held: tuple[Path, ...] = ()
+    """Files with what is held already."""
+    operators: tuple[Operator, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """Rules on what these operators measure."""
+
+    def and_also(self, other: "More") -> "More":
+        """Return both together."""
+        return More(self.held + other.held, self.operators + other.operators, self.rules + other.rules)
+
+
+NOTHING_MORE = More()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A job as it goes on: what is read, what is done with it, and where it goes."""
+
+    plan: ShardPlan
+    held: ShardPlan | None
+    """What is held already."""
+    steps: Steps
+    settings: CurateSettings
+    columns: Columns
+    folder: Folder
+    output_format: OutputFormat
+
+
+SHARD_BYTES = 32 << 20
+"""Size of a shard on disk: a few seconds of work, so that workers share few files and little is done again."""
+
+
+def plan_curation(paths: Sequence[str | Path], settings: CurateSettings, shard_bytes: int = SHARD_BYTES) -> ShardPlan:
+    """Return what a curation of files reads, in which shards.
+
+    Raises:
+        InputError: paths or columns that cannot be used.
+    """
+    columns = settings.columns
+    return plan_shards(paths, text=columns.text, id=columns.id, shard_bytes=shard_bytes)
+
+
+def curate_files(
+    paths: Sequence[str | Path],
+    settings: CurateSettings,
+    out: Path,
+    engine: Engine,
+    progress: Progress = lambda done, total, what: None,
+    *,
+    output_format: OutputFormat = "parquet",
+    restart: bool = False,
+    shard_bytes: int = SHARD_BYTES,
+    more: Callable[[Path], More] = lambda folder: NOTHING_MORE,
+) -> CurateResult:
+    """Curate files into a folder and return what was found.
+
+    Args:
+        paths: files, folders and glob patterns.
+        settings: what is measured and decided.
+        out: the folder; what another curation left there unfinished is gone on with where it is the same one.
+        engine: carries out the shards.
+        progress: told what is being done.
+        output_format: format of the kept and dropped documents.
+        restart: throw away what an earlier curation left in the folder.
+        shard_bytes: size of a shard on disk. It does not change what is decided, only how files are cut.
+        more: makes what is compared with besides, in the folder for working files; called again on resuming.
+
+    Raises:
+        InputError: paths or columns that cannot be used.
+        StoreError: the folder cannot be written, or holds something else.
+        LockedError: another curation is writing to the folder.
+    """
+    begun = time.monotonic()
+    folder = Folder(out)
+    progress(0, 0, "looking at the input")
+    plan = plan_curation(paths, settings, shard_bytes)
+    _check_apart(plan, out)
+    columns = Columns.of(plan.schema, settings.columns.text, settings.columns.id, settings.columns.source)
+    with writer_lock(folder.work / "locks", "curation", run="headwater curate"):
+        _check_free(folder, restart=restart)
+        added = _evaluation(settings, folder).and_also(more(folder.work))
+        steps = steps_of(settings, added.operators, added.rules)
+        held_paths: tuple[str | Path, ...] = (*settings.held.paths, *added.held)
+        held = plan_shards(held_paths, text=settings.columns.text, shard_bytes=shard_bytes) if held_paths else None
+        job = Finding(plan, held, steps, settings, columns, folder, output_format)
+        _check_same(job)
+        costs = _Costs()
+        phase = _Phase(engine, progress, costs)
+        held_signatures = _hold(job, phase)
+        measured, failed = _measure(job, phase)
+        progress(0, 0, "looking for copies")
+        copies = _resolve(job, measured, held_signatures)
+        finished, also_failed = _finish(job, phase, measured, copies)
+        failed.update(also_failed)
+        progress(0, 0, "counting")
+        return conclude(_ended(job, engine, measured, finished, failed, copies, costs, begun))
+
+
+def _check_apart(plan: ShardPlan, out: Path) -> None:
+    inside = out.resolve()
+    for file in plan.files:
+        path = Path(file.path)
+        if path.exists() and path.resolve().is_relative_to(inside):
+            raise InputError(
+                f"{file.path} lies in {out}, where the curation is to be written. Give another folder with --out."
+            )
+
+
+def _check_free(folder: Folder, *, restart: bool) -> None:
+    """Make sure that the folder holds nothing, or an unfinished curation.
+
+    Raises:
+        StoreError: it holds a finished curation, or other things.
+    """
+    if restart:
+        _remove(folder)
+    if folder.manifest.exists():
+        raise StoreError(
+            f"{folder.path} holds a finished curation. Choose another folder with --out, or replace it with --restart."
+        )
+    if not _state(folder).exists() and any(entry.name != ".work" for entry in folder.path.iterdir()):
+        raise StoreError(f"{folder.path} is not empty. Choose an empty or a new folder with --out.")
+
+
+def _check_same(job: Finding) -> None:
+    """Make sure that what an earlier run left in the folder is of the same job, and say so for later ones.
+
+    Raises:
+        StoreError: it is of another.
+    """
+    key, state = _key(job), _state(job.folder)
+    if not state.exists():
+        write_json(state, {"schema": SCHEMA_VERSION, "key": key})
+    elif json.loads(state.read_bytes())["key"] != key:
+        raise StoreError(
+            f"{job.folder.path} holds an unfinished curation of other files or with other settings. Go on with that "
+            "one by giving its command again, choose another folder with --out, or start anew with --restart."
+        )
+
+
+def _state(folder: Folder) -> Path:
+    return folder.work / "job.json"
+
+
+def _evaluation(settings: CurateSettings, folder: Folder) -> More:
+    """Return the search for leaks of evaluation sets, with their index made where it is not there yet."""
+    sets = settings.evaluation
+    if not sets.paths:
+        return NOTHING_MORE
+    index = folder.work / "evaluation.arrow"
+    if not index.exists():
+        write_evaluation_index(index, read_evaluation_set(sets.paths, sets.columns), n=sets.ngram)
+    rule = Rule(Reason.EVALUATION_OVERLAP, "evaluation_ngrams", "above", 0, "leaks")
+    return More(operators=(EvaluationOverlap(str(index)),), rules=(rule,))
+
+
+def _remove(folder: Folder) -> None:
+    """Remove what a curation wrote, and nothing else."""
+    for part in ("kept", "dropped", "signals", "held"):
+        shutil.rmtree(folder.path / part, ignore_errors=True)
+    for entry in folder.work.iterdir() if folder.work.exists() else ():
+        if entry.name != "locks":
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
+    for file in (folder.pairs, folder.rejects, folder.report, folder.manifest):
+        file.unlink(missing_ok=True)
+
+
+def _key(job: Finding) -> str:
+    return digest(
+        [
+            __version__,
+            job.plan.key,
+            job.held.key if job.held is not None else "",
+            [operator_key(operator) for operator in job.steps.operators],
+            job.settings.model_dump(mode="json"),
+            job.output_format,
+        ]
+    )
+
+
+class _Costs:
+    """What the work took, in all processes."""
+
+    def __init__(self) -> None:
+        self.cpu_seconds = 0.0
+        self.peaks: dict[str, int] = {}
+
+    def add(self, done: Done[Any]) -> None:
+        """Add what a task took."""
+        self.cpu_seconds += done.usage.cpu_seconds
+        worker = done.usage.worker
+        self.peaks[worker] = max(self.peaks.get(worker, 0), done.usage.peak_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    """How the tasks of a phase are carried out and followed."""
+
+    engine: Engine
+    progress: Progress
+    costs: _Costs
+
+    def map(
+        self,
+        function: Callable[[TaskT], ResultT],
+        tasks: Sequence[TaskT],
+        what: str,
+        *,
+        name: Callable[[TaskT], str],
+        size: Callable[[TaskT], int],
+    ) -> Iterator[Done[ResultT] | Failed]:
+        """Yield how each task ended."""
+
+        def tell(standing: Standing) -> None:
+            self.progress(standing.done_bytes >> 20, standing.total_bytes >> 20, standing_words(what, standing))
+
+        for outcome in self.engine.map(function, tasks, name=name, size=size, tell=tell):
+            if isinstance(outcome, Done):
+                self.costs.add(outcome)
+            yield outcome
+
+
+def standing_words(what: str, standing: Standing) -> str:
+    """Return how far a phase is, for a person: shards, rate and time left."""
+    words = [what, f"{standing.done} of {standing.total} parts"]
+    if standing.bytes_per_second:
+        words.append(f"{standing.bytes_per_second / 1e6:,.1f} MB/s")
+    left = standing.seconds_left
+    if left is not None and standing.done < standing.total:
+        words.append(f"{left:,.0f} s left" if left < 120 else f"{left / 60:,.0f} min left")
+    if standing.failed:
+        words.append(f"{standing.failed} failed")
+    return ", ".join(words)
+
+
+def _measure(job: Finding, phase: _Phase) -> tuple[dict[int, Measured], dict[int, FailedShard]]:
+    """Return every shard after the first pass, and those that could not be worked on."""
+    files = tuple(file.path for file in job.plan.files)
+    notes = {shard.number: job.folder.done("measured", shard.number) for shard in job.plan.shards}
+    measured = {number: found for number, note in notes.items() if (found := read_note(note)) is not None}
+    tasks = [
+        MeasureTask(
+            shard,
+            files,
+            job.plan.layout,
+            job.steps,
+            job.columns,
+            job.folder.measured(shard.number),
+            notes[shard.number],
+            job.folder.shard_rejects(shard.number),
+        )
+        for shard in job.plan.shards
+        if shard.number not in measured
+    ]
+    failed = {}
+    name, size = (lambda task: str(task.shard)), (lambda task: task.shard.size_bytes)
+    for outcome in phase.map(measure_shard, tasks, "measuring", name=name, size=size):
+        shard = tasks[outcome.index].shard
+        if isinstance(outcome, Failed):
+            failed[shard.number] = FailedShard(shard.parts[0].file.path, str(shard), outcome.error)
+        else:
+            measured[shard.number] = outcome.value
+    return dict(sorted(measured.items())), failed
+
+
+def _hold(job: Finding, phase: _Phase) -> list[Path]:
+    """Return the signatures of everything that is held already, by shard.
+
+    Raises:
+        StoreError: a part of it cannot be read; without it, what repeats it would stay.
+    """
+    signatures = job.steps.signatures
+    if job.held is None or signatures is None:
+        return []
+    paths = [job.folder.held(shard.number) for shard in job.held.shards]
+    tasks = [
+        HeldTask(shard, job.held.layout, None, signatures, path)
+        for shard, path in zip(job.held.shards, paths, strict=True)
+        if not path.exists()
+    ]
+    name, size = (lambda task: str(task.shard)), (lambda task: task.shard.size_bytes)
+    for outcome in phase.map(hold_shard, tasks, "reading what is held", name=name, size=size):
+        if isinstance(outcome, Failed):
+            raise StoreError(
+                f"what is held already cannot be read: {outcome.name}: {outcome.error} Put it right and give the same "
+                "command again; finished parts are kept."
+            )
+    return paths
+
+
+def _resolve(job: Finding, measured: Mapping[int, Measured], held: Sequence[Path]) -> Resolved | None:
+    """Return the copies among all documents, or None where they are not looked for."""
+    if job.steps.signatures is None:
+        return None
+    folder = job.folder
+    signals = [folder.measured(number) for number in measured]
+    return find_copies(
+        signals, list(measured), held, job.settings.duplicates, folder.work / "copies.parquet", folder.temp
+    )
+
+
+def _finish(
+    job: Finding, phase: _Phase, measured: Mapping[int, Measured], copies: Resolved | None
+) -> tuple[dict[int, Finished], dict[int, FailedShard]]:
+    """Return every shard after the second pass, and those that could not be worked on."""
+    files = tuple(file.path for file in job.plan.files)
+    sizes = {shard.number: shard.size_bytes for shard in job.plan.shards}
+    names = {shard.number: str(shard) for shard in job.plan.shards}
+    wanted = wanted_places(copies)
+    finished = {
+        number: found
+        for number in measured
+        if (found := read_finished(job.folder.done("finished", number))) is not None
+    }
+    tasks = [
+        FinishTask(
+            number,
+            files,
+            job.folder,
+            job.settings.columns.text,
+            job.columns.id,
+            job.steps,
+            copies.path if copies is not None else None,
+            copies.shards.index(number) if copies is not None else 0,
+            job.output_format,
+            wanted.get(number, ()),
+        )
+        for number in measured
+        if number not in finished
+    ]
+    failed = {}
+    name, size = (lambda task: names[task.shard]), (lambda task: sizes[task.shard])
+    for outcome in phase.map(finish_shard, tasks, "deciding", name=name, size=size):
+        number = tasks[outcome.index].shard
+        if isinstance(outcome, Failed):
+            shard = job.plan.shards[number]
+            failed[number] = FailedShard(shard.parts[0].file.path, str(shard), outcome.error)
+        else:
+            finished[number] = outcome.value
+    return dict(sorted(finished.items())), failed
+
+
+def _ended(
+    job: Finding,
+    engine: Engine,
+    measured: Mapping[int, Measured],
+    finished: Mapping[int, Finished],
+    failed: Mapping[int, FailedShard],
+    copies: Resolved | None,
+    costs: _Costs,
+    begun: float,
+) -> Ended:
+    bad: Counter[str] = Counter()
+    for number in finished:
+        bad.update(measured[number].bad)
+    return Ended(
+        folder=job.folder,
+        files=tuple(file.path for file in job.plan.files),
+        held_files=tuple(file.path for file in job.held.files) if job.held is not None else (),
+        held=tuple(job.folder.held(shard.number) for shard in job.held.shards) if job.held is not None else (),
+        size_bytes=job.plan.size_bytes,
+        settings=job.settings,
+        steps=job.steps,
+        own_id=job.columns.id,
+        output_format=job.output_format,
+        copies=copies,
+        read=sum(measured[number].read for number in finished),
+        bad=dict(bad.most_common()),
+        finished=finished,
+        failed=tuple(failed[number] for number in sorted(failed)),
+        warnings=_warnings(job, failed),
+        engine=engine.name,
+        workers=engine.workers,
+        seconds=time.monotonic() - begun,
+        cpu_seconds=costs.cpu_seconds,
+        peak_rss_mb=_peak_mb(costs),
+    )
+
+
+def _peak_mb(costs: _Costs) -> float:
+    """Return the peak of this process plus those of its workers; where it is its own worker, it counts once."""
+    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    workers = [peak for worker, peak in costs.peaks.items() if not worker.endswith(f":{os.getpid()}")]
+    return (here + sum(workers)) / 1e6
+
+
+def _warnings(job: Finding, failed: Mapping[int, FailedShard]) -> tuple[str, ...]:
+    warnings = [str(conflict) for conflict in job.plan.conflicts]
+    if job.plan.left_out:
+        warnings.append(f"columns with names that are needed otherwise were not read: {', '.join(job.plan.left_out)}")
+    if failed:
+        warnings.append(
+            f"{len(failed)} of {len(job.plan.shards)} parts failed. Their documents are in no output and not counted; "
+            "give the same command again to work on them."
+        )
+    return tuple(warnings)

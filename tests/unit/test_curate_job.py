@@ -1,0 +1,259 @@
+"""A curation of files: everything that goes in comes out once, and the same whoever does the work."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from headwater.curate import CurateResult, curate_files, curate_settings, rethreshold_folder
+from headwater.engine import EmbeddedEngine
+from headwater.errors import ConfigError, InputError, StoreError
+
+Prose = Callable[[int, int], str]
+STOPS = "The house of the people that have to be with it. "
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, prose: Prose) -> Path:
+    """Three files: good documents, copies, documents that fail, and lines that are no documents."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    texts = [STOPS + prose(120, seed) for seed in range(60)]
+    near = texts[0].replace(texts[0].split()[30], "x", 1)  # shorter, so the other one stays
+    rows = [{"text": text, "source": f"s{i % 3}", "n": i} for i, text in enumerate(texts)]
+    lines = [json.dumps(row) for row in rows]
+    extra = [json.dumps({"text": text, "source": "copies"}) for text in (texts[1], near, texts[1])]
+    bad = ['{"text": ', '{"other": 1}', "[1]"]
+    ending = "sentences of twelve ordinary words have nothing that people learn from."
+    openings = ("Some", "Short", "Other", "Plain", "These")
+    short = [json.dumps({"text": f"{opening} {ending}", "source": "short"}) for opening in openings]
+    empty = [json.dumps({"text": "", "source": "short"})]
+    (folder / "a.jsonl").write_text("\n".join(lines[:30] + bad) + "\n")
+    (folder / "b.jsonl").write_text("\n".join(lines[30:] + extra + empty) + "\n")
+    (folder / "c.jsonl").write_text("\n".join(short) + "\n")
+    return folder
+
+
+def _curate(
+    corpus: Path, out: Path, workers: int = 1, changes: dict[str, Any] | None = None, **more: Any
+) -> CurateResult:
+    settings = curate_settings("gopher", {"thresholds.too_few_alphabetic_words": False, **(changes or {})})
+    with EmbeddedEngine(workers) as engine:
+        return curate_files([corpus], settings, out, engine, shard_bytes=4_000, **more)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Return what a curation wrote, without the record of when it was made."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and ".work" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found if path.name != "curation.json"}
+
+
+def _table(folder: Path, part: str) -> pa.Table:
+    return pa.concat_tables([pq.read_table(path) for path in sorted((folder / part).glob("*.parquet"))])
+
+
+def test_every_record_is_kept_dropped_or_bad(corpus: Path, tmp_path: Path) -> None:
+    result = _curate(corpus, tmp_path / "out")
+    kept, dropped = _table(tmp_path / "out", "kept"), _table(tmp_path / "out", "dropped")
+    assert result.documents.read == 60 + 3 + 5 + 1 + 3
+    assert (result.documents.kept, result.documents.dropped, result.documents.bad) == (60, 9, 3)
+    assert (kept.num_rows, dropped.num_rows) == (60, 9)
+    assert result.documents.adds_up
+    assert not result.failed
+    assert result.bad_by_kind == {"invalid_json": 1, "missing_text": 1, "not_an_object": 1}
+    rejects = [json.loads(line) for line in (tmp_path / "out" / "rejects.jsonl").read_text().splitlines()]
+    assert [(Path(one["file"]).name, one["line"]) for one in rejects] == [
+        ("a.jsonl", 31),
+        ("a.jsonl", 32),
+        ("a.jsonl", 33),
+    ]
+
+
+def test_the_output_has_the_columns_of_the_input_and_why(corpus: Path, tmp_path: Path) -> None:
+    _curate(corpus, tmp_path / "out")
+    kept, dropped = _table(tmp_path / "out", "kept"), _table(tmp_path / "out", "dropped")
+    assert {"text", "source", "n", "id", "reasons", "measured"} <= set(kept.column_names)
+    assert kept["n"].to_pylist() == list(range(60))
+    assert all(reasons == [] for reasons in kept["reasons"].to_pylist())
+    short = [row for row in dropped.to_pylist() if row["source"] == "short" and row["text"]]
+    assert all("too_few_words" in row["reasons"] for row in short)
+    assert [row["measured"]["words"] for row in short] == [12] * 5
+    empty = next(row for row in dropped.to_pylist() if not row["text"])
+    assert {"empty", "too_few_words", "too_few_stop_words"} <= set(empty["reasons"])
+
+
+def test_copies_name_the_document_that_stands_for_them(corpus: Path, tmp_path: Path) -> None:
+    result = _curate(corpus, tmp_path / "out")
+    kept = {row["id"]: row for row in _table(tmp_path / "out", "kept").to_pylist()}
+    copies = [row for row in _table(tmp_path / "out", "dropped").to_pylist() if row["source"] == "copies"]
+    assert [row["reasons"] for row in copies] == [["exact_duplicate"], ["near_duplicate"], ["exact_duplicate"]]
+    assert [kept[row["duplicate_of"]]["n"] for row in copies] == [1, 0, 1]
+    pairs = pq.read_table(tmp_path / "out" / "pairs.parquet").to_pylist()
+    assert [(Path(one["removed_file"]).name, one["removed_line"]) for one in pairs] == [
+        ("b.jsonl", n) for n in (31, 32, 33)
+    ]
+    assert [(Path(one["kept_file"]).name, one["kept_line"]) for one in pairs] == [("a.jsonl", n) for n in (2, 1, 2)]
+    assert result.n_pairs == 3
+    assert {pair.kept_text for pair in result.pairs} <= {row["text"][:400] for row in kept.values()}
+
+
+def test_losses_are_counted_by_rule_and_source(corpus: Path, tmp_path: Path) -> None:
+    result = _curate(corpus, tmp_path / "out")
+    by_rule = {rule.rule: (rule.dropped, rule.alone) for rule in result.rules}
+    assert by_rule["exact_duplicate"] == (2, 2)
+    assert by_rule["near_duplicate"] == (1, 1)
+    assert by_rule["too_few_words"][0] == 6
+    by_source = {loss.name: (loss.kept, loss.documents) for loss in result.sources}
+    assert by_source == {"s0": (20, 20), "s1": (20, 20), "s2": (20, 20), "copies": (0, 3), "short": (0, 6)}
+    shown = {sample.reason: sample for sample in result.samples}
+    assert shown["too_few_words"].measured in {0, 12}
+    assert shown["too_few_words"].place.split(":")[0].endswith(".jsonl")
+
+
+def test_the_bytes_do_not_depend_on_the_number_of_workers(corpus: Path, tmp_path: Path) -> None:
+    one, two = _curate(corpus, tmp_path / "one", 1), _curate(corpus, tmp_path / "two", 2)
+    assert len(list((tmp_path / "one" / "kept").iterdir())) > 5
+    assert _files(tmp_path / "one") == _files(tmp_path / "two")
+    same = {"out": "", "seconds": 0.0, "cpu_seconds": 0.0, "peak_rss_mb": 0.0, "workers": 1, "created": ""}
+    assert replace(one, **same) == replace(two, **same)
+
+
+def test_a_stopped_curation_goes_on_where_it_was(corpus: Path, tmp_path: Path) -> None:
+    _curate(corpus, tmp_path / "whole")
+    calls = 0
+
+    def stop_at(done: int, total: int, what: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            raise KeyboardInterrupt
+
+    for stop in (3, 6, 9):  # noqa: B007  (used by the function above)
+        calls = 0
+        with pytest.raises(KeyboardInterrupt):
+            _curate(corpus, tmp_path / "out", progress=stop_at)
+    assert not (tmp_path / "out" / "curation.json").exists()
+    noted = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / ".work" / "measured").glob("*.parquet")}
+    assert noted
+    _curate(corpus, tmp_path / "out")
+    assert _files(tmp_path / "out") == _files(tmp_path / "whole")
+
+
+def test_other_settings_do_not_go_on_with_it(corpus: Path, tmp_path: Path) -> None:
+    def stop(done: int, total: int, what: str) -> None:
+        if what.startswith("looking for copies"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _curate(corpus, tmp_path / "out", progress=stop)
+    with pytest.raises(StoreError, match=r"other settings.*--restart"):
+        _curate(corpus, tmp_path / "out", changes={"thresholds.too_few_words": 3.0})
+    off = {"thresholds.too_few_words": 3.0, "duplicates.exact": False, "duplicates.near": False}
+    again = _curate(corpus, tmp_path / "out", changes=off, restart=True)
+    assert {rule.rule: rule.dropped for rule in again.rules}["too_few_words"] == 1
+
+
+def test_a_finished_folder_and_a_strange_one_are_left_alone(corpus: Path, tmp_path: Path) -> None:
+    _curate(corpus, tmp_path / "out")
+    before = _files(tmp_path / "out")
+    with pytest.raises(StoreError, match="finished curation"):
+        _curate(corpus, tmp_path / "out")
+    assert _files(tmp_path / "out") == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(StoreError, match="not empty"):
+        _curate(corpus, tmp_path / "mine")
+    with pytest.raises(InputError, match="Give another folder"):
+        _curate(corpus, corpus)
+
+
+def test_rethreshold_gives_what_a_new_curation_would(corpus: Path, tmp_path: Path) -> None:
+    changes = {
+        "too_few_words": 5.0,
+        "frequent_2_gram": False,
+        "frequent_3_gram": False,
+        "frequent_4_gram": False,
+    }
+    _curate(corpus, tmp_path / "first")
+    fresh = _curate(corpus, tmp_path / "fresh", changes={f"thresholds.{key}": value for key, value in changes.items()})
+    counted = rethreshold_folder(tmp_path / "first", changes)
+    again = rethreshold_folder(tmp_path / "first", changes, tmp_path / "again")
+    assert again.documents == fresh.documents == counted.documents
+    assert again.rules == fresh.rules == counted.rules
+    assert again.documents.kept == 61  # the short ones pass now, and are near copies of each other
+    for part in ("kept", "dropped"):
+        assert _table(tmp_path / "again", part).equals(_table(tmp_path / "fresh", part))
+    assert pq.read_table(tmp_path / "again" / "pairs.parquet").equals(
+        pq.read_table(tmp_path / "fresh" / "pairs.parquet")
+    )
+
+
+def test_rethreshold_names_unknown_rules_and_folders(corpus: Path, tmp_path: Path) -> None:
+    _curate(corpus, tmp_path / "out")
+    with pytest.raises(ConfigError, match="Did you mean 'too_few_words'"):
+        rethreshold_folder(tmp_path / "out", {"too_few_word": 3.0})
+    with pytest.raises(InputError, match="no finished curation"):
+        rethreshold_folder(corpus, {})
+
+
+def test_what_is_held_already_is_dropped(corpus: Path, tmp_path: Path, prose: Prose) -> None:
+    held = tmp_path / "held.jsonl"
+    held.write_text(json.dumps({"text": STOPS + prose(120, 5), "id": "mine"}) + "\n")
+    result = _curate(corpus, tmp_path / "out", changes={"held.paths": (str(held),)})
+    gone = [row for row in _table(tmp_path / "out", "dropped").to_pylist() if "held_duplicate" in row["reasons"]]
+    assert [row["n"] for row in gone] == [5]
+    assert result.documents.kept == 59
+    pairs = pq.read_table(tmp_path / "out" / "pairs.parquet").to_pylist()
+    assert [one["kept_file"] for one in pairs if one["reason"] == "held_duplicate"] == [str(held)]
+    assert rethreshold_folder(tmp_path / "out", {}).documents == result.documents
+
+
+def test_leaks_of_an_evaluation_set_are_dropped_and_shown(corpus: Path, tmp_path: Path, prose: Prose) -> None:
+    words = prose(120, 7).split()
+    exam = tmp_path / "exam.jsonl"
+    exam.write_text(json.dumps({"question": " ".join(words[40:60])}) + "\n")
+    _curate(corpus, tmp_path / "out", changes={"evaluation.paths": (str(exam),)})
+    gone = [row for row in _table(tmp_path / "out", "dropped").to_pylist() if "evaluation_overlap" in row["reasons"]]
+    assert [row["n"] for row in gone] == [7]
+    assert words[45] in gone[0]["measured"]["evaluation_match"]
+
+
+def test_own_columns_of_reserved_names_are_kept(tmp_path: Path, prose: Prose) -> None:
+    data = tmp_path / "d.parquet"
+    text = STOPS + prose(80, 1)
+    pq.write_table(
+        pa.table({"id": [7, 8], "text": [text, text + " More."], "reasons": ["a", "b"], "measured": [1, 2]}), data
+    )
+    settings = curate_settings("gopher", {"thresholds.too_few_alphabetic_words": False, "duplicates.near": False})
+    with EmbeddedEngine(1) as engine:
+        curate_files([data], settings, tmp_path / "out", engine)
+    kept = _table(tmp_path / "out", "kept")
+    assert kept["id"].to_pylist() == ["7", "8"]
+    assert kept["input_reasons"].to_pylist() == ["a", "b"]
+    assert kept["input_measured"].to_pylist() == [1, 2]
+    again = rethreshold_folder(tmp_path / "out", {}, tmp_path / "again")
+    assert again.documents.kept == 2
+    assert _table(tmp_path / "again", "kept").equals(kept)
+
+
+def test_documents_can_be_written_as_json_lines(corpus: Path, tmp_path: Path) -> None:
+    import io
+
+    import zstandard
+
+    _curate(corpus, tmp_path / "out", output_format="jsonl.zst")
+    rows = []
+    for path in sorted((tmp_path / "out" / "kept").glob("*.jsonl.zst")):
+        with path.open("rb") as file:
+            data = zstandard.ZstdDecompressor().stream_reader(file).read()
+            rows += [json.loads(line) for line in io.BytesIO(data)]
+    assert [row["n"] for row in rows] == list(range(60))
+    assert rows[0]["measured"]["words"] > 100
+    assert rethreshold_folder(tmp_path / "out", {}).documents.kept == 60
+    with pytest.raises(InputError, match="Parquet"):
+        rethreshold_folder(tmp_path / "out", {}, tmp_path / "again")
