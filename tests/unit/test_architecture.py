@@ -42,10 +42,10 @@ PUBLIC = {
     "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm""",
-    "curate": """CurateResult CurateSettings curate_files curate_settings plan_curation rethreshold_folder
-        C4Lines Duplicates EvaluationItem EvaluationOverlap Language PERSONAL_KINDS PRESETS PanelOverlap PersonalData
-        Placeholders PythonRule Reason Rule RuleSet Signatures SpanHashes SqlRule TextStatistics Tokens cut_copies
-        language_rules preset read_evaluation_set resolve_duplicates resolve_spans sentence_of
+    "curate": """PERSONAL_KINDS PRESETS C4Lines CurateResult CurateSettings Duplicates EvaluationItem
+        EvaluationOverlap Language Listed PanelOverlap PersonalData Placeholders PythonRule Reason Rule RuleSet
+        Signatures SpanHashes SqlRule TextStatistics Tokens curate_files curate_settings cut_copies language_rules
+        plan_curation preset read_evaluation_set resolve_duplicates resolve_spans rethreshold_folder sentence_of
         write_evaluation_index write_panel_index""",
     "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus
         open_engine operator_key""",

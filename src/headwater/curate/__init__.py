@@ -7,6 +7,7 @@ from headwater.curate.duplicates import Duplicates, resolve_duplicates
 from headwater.curate.evaluation_sets import EvaluationItem, read_evaluation_set
 from headwater.curate.job import curate_files, plan_curation
 from headwater.curate.language import Language
+from headwater.curate.listed import Listed
 from headwater.curate.panels import PanelOverlap, write_panel_index
 from headwater.curate.personal import PERSONAL_KINDS, PersonalData, Placeholders
 from headwater.curate.presets import PRESETS, language_rules, preset
@@ -31,6 +32,7 @@ __all__ = [
     "EvaluationItem",
     "EvaluationOverlap",
     "Language",
+    "Listed",
     "PanelOverlap",
     "PersonalData",
     "Placeholders",

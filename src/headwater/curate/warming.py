@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from headwater.curate.duplicates import resolve_duplicates
 from headwater.curate.language import Language
+from headwater.curate.listed import Listed
 from headwater.curate.personal import PersonalData
 from headwater.curate.sentences import SpanHashes, resolve_spans
 from headwater.curate.signatures import Signatures
@@ -18,6 +19,8 @@ def warm() -> None:
     """Compile and cache every kernel by running it on two short texts (seconds the first time)."""
     Language()(_BATCH)
     PersonalData(action="mask")(_BATCH)
+    for what in ("words", "lines", "substring", "characters"):
+        Listed("warm", entries=("a",), what=what, action="cut" if what == "lines" else "find")(_BATCH)
     signals = pa.Table.from_batches([Signatures()(_BATCH)] * 2)
     with TemporaryDirectory() as folder:
         resolve_duplicates([signals], Path(folder) / "removed.parquet")
