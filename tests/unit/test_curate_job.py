@@ -257,3 +257,25 @@ def test_documents_can_be_written_as_json_lines(corpus: Path, tmp_path: Path) ->
     assert rethreshold_folder(tmp_path / "out", {}).documents.kept == 60
     with pytest.raises(InputError, match="Parquet"):
         rethreshold_folder(tmp_path / "out", {}, tmp_path / "again")
+
+
+def test_copied_sentences_are_cut_and_what_is_left_decides(tmp_path: Path, prose: Prose) -> None:
+    shared = STOPS + prose(60, 900)
+    first, mixed, bare = STOPS + prose(80, 1) + " " + shared, prose(80, 2) + " " + shared, "Only this is new. " + shared
+    data = tmp_path / "d.jsonl"
+    data.write_text("".join(json.dumps({"text": text}) + "\n" for text in (first, mixed, bare)))
+    changes = {"duplicates.near": False, "duplicates.sentences": True}
+    with EmbeddedEngine(1) as engine:
+        curate_files([data], curate_settings("none", changes), tmp_path / "out", engine)
+    kept, dropped = _table(tmp_path / "out", "kept").to_pylist(), _table(tmp_path / "out", "dropped").to_pylist()
+    assert kept[0]["text"] == first
+    assert kept[1]["text"].startswith(prose(80, 2)[:200])
+    assert prose(60, 900)[200:300] not in kept[1]["text"]
+    assert [row["reasons"] for row in dropped] == [["copied_sentences", "few_sentences_left"]]
+    assert dropped[0]["text"] == bare
+    assert len(dropped[0]["curated_text"]) < 40
+    again = rethreshold_folder(
+        tmp_path / "out", {"copied_sentences": False, "few_sentences_left": False}, tmp_path / "again"
+    )
+    assert again.documents.kept == 3
+    assert _table(tmp_path / "again", "kept")["text"].to_pylist()[2] == dropped[0]["curated_text"]

@@ -26,7 +26,7 @@ from headwater.curate.result import CurateResult
 from headwater.curate.rules import RuleSet
 from headwater.curate.settings import CurateSettings
 from headwater.curate.signatures import Signatures
-from headwater.curate.steps import Steps
+from headwater.curate.steps import COPIED, Steps
 from headwater.errors import InputError, StoreError
 from headwater.store import parquet_file, writer_lock
 
@@ -85,13 +85,14 @@ def _decided(
 ) -> CurateResult:
     begun, cpu = time.monotonic(), time.process_time()
     rules = rules_of(manifest).changed(thresholds, "--set")
+    first_rules = rules.of(*(family for family in rules.families if family != COPIED))
     settings = CurateSettings.model_validate(manifest["settings"])
     settings = settings.model_copy(update={"thresholds": {**settings.thresholds, **thresholds}})
     copies_wanted = settings.duplicates.exact or settings.duplicates.near
     shards = [int(number) for number in manifest["shards"]]
     for number in shards:
         progress(number, len(shards), "deciding again")
-        _write_passing(source.signals(number), target.measured(number), rules, signed=copies_wanted)
+        _write_passing(source.signals(number), target.measured(number), first_rules, signed=copies_wanted)
     held = [target.held(number) for number in range(len(manifest["held"]))]
     for name, path in zip(manifest["held"], held, strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +102,7 @@ def _decided(
         signals = [target.measured(number) for number in shards]
         copies = find_copies(signals, shards, held, settings.duplicates, target.work / "copies.parquet", target.temp)
     wanted = wanted_places(copies)
-    steps = Steps((), rules, Signatures() if copies_wanted else None, None, bool(manifest["rewrites"]))
+    steps = Steps((), rules, Signatures() if copies_wanted else None, rewrites=bool(manifest["rewrites"]))
     finished = {}
     for place, number in enumerate(shards):
         progress(place, len(shards), "writing" if output_format is not None else "counting")
@@ -113,6 +114,7 @@ def _decided(
             manifest["own_id"],
             steps,
             copies.path if copies is not None else None,
+            None,
             place,
             output_format,
             wanted.get(number, ()),

@@ -1,5 +1,6 @@
 """What one shard needs to know of the copies that were found over all of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Copies:
         return self.kept_ids.take(pa.array(index, mask=index < 0))
 
 
+_BATCH = 2048
+
 NO_COPIES = Copies(np.zeros(0, dtype=np.int64), pa.array([], pa.string()), pa.array([], pa.string()))
 
 
@@ -60,6 +63,30 @@ def with_copies(reasons: pa.ListArray, copies: Copies) -> pa.ListArray:
     order = np.argsort(of_row, kind="stable")
     offsets = np.searchsorted(of_row[order], np.arange(len(reasons) + 1)).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), together.take(pa.array(order)))
+
+
+def span_batches(measured: Path, copies: Path | None, shard: int) -> Iterator[pa.RecordBatch]:
+    """Yield the runs of a measured shard; documents that are dropped already take no part.
+
+    Args:
+        measured: the shard after the first pass.
+        copies: file of all copies.
+        shard: its number among the shards in which copies were looked for.
+    """
+    gone = read_copies(copies, shard)
+    place = 0
+    with pq.ParquetFile(measured) as file:
+        for batch in file.iter_batches(_BATCH, columns=["span_hashes", "passing"]):
+            part = batch["passing"].to_numpy(zero_copy_only=False).copy()
+            part[gone.within(place, place + batch.num_rows).places] = False
+            place += batch.num_rows
+            yield pa.RecordBatch.from_pydict({"span_hashes": batch["span_hashes"], "takes_part": pa.array(part)})
+
+
+def held_span_batches(signatures: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the runs of a shard of what is held already."""
+    with pq.ParquetFile(signatures) as file:
+        yield from file.iter_batches(_BATCH, columns=["span_hashes"])
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

@@ -16,6 +16,7 @@ from headwater.curate.examples import CHARACTERS, Ranked, merged_samples, sample
 from headwater.curate.outputs import Folder, OutputFormat
 from headwater.curate.pairs import Shown
 from headwater.curate.result import Sample
+from headwater.curate.sentences import LEFT, cut_copies, read_cuts
 from headwater.curate.steps import Steps
 from headwater.sources import document_writer
 from headwater.store import parquet_file, write_json
@@ -42,6 +43,8 @@ class FinishTask:
     steps: Steps
     copies: Path | None
     """Parquet file of all copies; none where copies are not looked for."""
+    cuts: Path | None
+    """Folder of what is cut out of the documents; none where nothing is."""
     place_among: int
     """Number of the shard among those in which copies were looked for."""
     output_format: OutputFormat | None
@@ -82,7 +85,8 @@ def write_decided(batches: Iterable[pa.RecordBatch], schema: pa.Schema, task: Fi
     steps, folder = task.steps, task.folder
     copies = read_copies(task.copies, task.place_among)
     measures = {str(rule.reason): rule.measure for rule in steps.rules.rules}
-    fields = _measured_fields(schema, steps)
+    cuts = read_cuts(task.cuts, task.place_among) if task.cuts is not None else None
+    fields = _measured_fields(schema, steps, cut=cuts is not None)
     samples: list[Mapping[str, list[Ranked]]] = []
     shown: dict[int, Shown] = {}
     place = kept = 0
@@ -93,6 +97,8 @@ def write_decided(batches: Iterable[pa.RecordBatch], schema: pa.Schema, task: Fi
         documents = _Documents(schema, fields, task, stack) if task.output_format is not None else None
         signals = stack.enter_context(parquet_file(folder.signals(task.shard), signals_schema(schema, fields)))
         for batch in batches:
+            if cuts is not None and steps.spans is not None:
+                batch = _without_copies(batch, cuts, steps.spans.length, place, task.text)  # noqa: PLW2901
             inside = copies.within(place, place + batch.num_rows)
             reasons = with_copies(steps.rules.decide(batch["measured"]), inside)
             stays = pc.equal(pc.list_value_length(reasons), 0)
@@ -118,7 +124,7 @@ def signals_schema(measured: pa.Schema, measures: pa.Schema) -> pa.Schema:
         measured: the columns of a shard after the first pass.
         measures: the fields of ``measured``.
     """
-    left_out = {"document", "curated", "passing", "measured"}
+    left_out = {"document", "curated", "passing", "measured", "span_hashes", "span_places"}
     return pa.schema(
         [
             *(field for field in measured if field.name not in left_out),
@@ -129,10 +135,24 @@ def signals_schema(measured: pa.Schema, measures: pa.Schema) -> pa.Schema:
     )
 
 
-def _measured_fields(schema: pa.Schema, steps: Steps) -> pa.Schema:
-    """Return the fields of ``measured`` in the output: those of the first pass, and the tokens of what is kept."""
-    fields = [field for field in schema.field("measured").type if steps.tokens is None or field.name != "tokens"]
-    return pa.schema([*fields, *(steps.tokens.adds if steps.tokens is not None else ())])
+def _measured_fields(schema: pa.Schema, steps: Steps, *, cut: bool) -> pa.Schema:
+    """Return the fields of ``measured`` in the output: of the first pass, what cuts leave, tokens of what is kept."""
+    more = [*(LEFT if cut else ()), *(steps.tokens.adds if steps.tokens is not None else ())]
+    names = {field.name for field in more}
+    return pa.schema([*(field for field in schema.field("measured").type if field.name not in names), *more])
+
+
+def _without_copies(batch: pa.RecordBatch, cuts: pa.Table, span: int, place: int, text: str) -> pa.RecordBatch:
+    """Return the batch with what earlier documents have cut out of its curated texts, and what that leaves."""
+    now = pc.coalesce(batch["curated"], batch["document"].field(text))
+    cut = cut_copies(pa.RecordBatch.from_pydict({"text": now, "span_places": batch["span_places"]}), cuts, span, place)
+    changed = pc.greater(cut["copied_runs"], 0)
+    curated = pc.if_else(changed, cut["text"].cast(now.type), batch["curated"])
+    values = pa.RecordBatch.from_struct_array(batch["measured"])
+    fields = [*values.schema, *LEFT]
+    measured = pa.StructArray.from_arrays([*values.columns, *(cut[field.name] for field in LEFT)], fields=fields)
+    known = {"curated": curated, "measured": measured}
+    return pa.RecordBatch.from_pydict({name: known.get(name, batch[name]) for name in batch.schema.names})
 
 
 def _measured(batch: pa.RecordBatch, stays: pa.Array, task: FinishTask, fields: pa.Schema) -> pa.StructArray:

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from headwater import __version__
 from headwater.curate.concluding import Ended, conclude
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
+from headwater.curate.copies import held_span_batches, span_batches
 from headwater.curate.evaluation_sets import read_evaluation_set
 from headwater.curate.finishing import Finished, FinishTask, finish_shard, read_finished
 from headwater.curate.held import HeldTask, hold_shard
@@ -33,6 +34,7 @@ from headwater.curate.pairs import Resolved, find_copies, wanted_places
 from headwater.curate.reasons import Reason
 from headwater.curate.result import CurateResult, FailedShard
 from headwater.curate.rules import Rule
+from headwater.curate.sentences import resolve_spans
 from headwater.curate.settings import CurateSettings
 from headwater.curate.steps import Steps, steps_of
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
@@ -144,7 +146,8 @@ def curate_files(
         measured, failed = _measure(job, phase)
         progress(0, 0, "looking for copies")
         copies = _resolve(job, measured, held_signatures)
-        finished, also_failed = _finish(job, phase, measured, copies)
+        cuts = _resolve_spans(job, measured, held_signatures, copies)
+        finished, also_failed = _finish(job, phase, measured, copies, cuts)
         failed.update(also_failed)
         progress(0, 0, "counting")
         return conclude(_ended(job, engine, measured, finished, failed, copies, costs, begun))
@@ -323,12 +326,12 @@ def _hold(job: Finding, phase: _Phase) -> list[Path]:
     Raises:
         StoreError: a part of it cannot be read; without it, what repeats it would stay.
     """
-    signatures = job.steps.signatures
-    if job.held is None or signatures is None:
+    operators = tuple(one for one in (job.steps.signatures, job.steps.spans) if one is not None)
+    if job.held is None or not operators:
         return []
     paths = [job.folder.held(shard.number) for shard in job.held.shards]
     tasks = [
-        HeldTask(shard, job.held.layout, None, signatures, path)
+        HeldTask(shard, job.held.layout, None, operators, path)
         for shard, path in zip(job.held.shards, paths, strict=True)
         if not path.exists()
     ]
@@ -353,14 +356,33 @@ def _resolve(job: Finding, measured: Mapping[int, Measured], held: Sequence[Path
     )
 
 
+def _resolve_spans(
+    job: Finding, measured: Mapping[int, Measured], held: Sequence[Path], copies: Resolved | None
+) -> Path | None:
+    """Find what earlier documents have of each, and return the folder where that is; None where nothing is cut."""
+    if job.steps.spans is None:
+        return None
+    folder = job.folder.work / "cuts"
+    resolve_spans(
+        (
+            span_batches(job.folder.measured(number), copies.path if copies is not None else None, place)
+            for place, number in enumerate(measured)
+        ),
+        folder,
+        held=(held_span_batches(path) for path in held),
+    )
+    return folder
+
+
 def _finish(
-    job: Finding, phase: _Phase, measured: Mapping[int, Measured], copies: Resolved | None
+    job: Finding, phase: _Phase, measured: Mapping[int, Measured], copies: Resolved | None, cuts: Path | None
 ) -> tuple[dict[int, Finished], dict[int, FailedShard]]:
     """Return every shard after the second pass, and those that could not be worked on."""
     files = tuple(file.path for file in job.plan.files)
     sizes = {shard.number: shard.size_bytes for shard in job.plan.shards}
     names = {shard.number: str(shard) for shard in job.plan.shards}
     wanted = wanted_places(copies)
+    among = {number: place for place, number in enumerate(measured)}
     finished = {
         number: found
         for number in measured
@@ -375,7 +397,8 @@ def _finish(
             job.columns.id,
             job.steps,
             copies.path if copies is not None else None,
-            copies.shards.index(number) if copies is not None else 0,
+            cuts,
+            among[number],
             job.output_format,
             wanted.get(number, ()),
         )

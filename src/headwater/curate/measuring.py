@@ -111,7 +111,7 @@ def measured_schema(layout: Layout, steps: Steps) -> pa.Schema:
             pa.field("characters", pa.int64()),
             pa.field("passing", pa.bool_()),
             pa.field("measured", pa.struct(list(steps.measured))),
-            *(steps.signatures.adds if steps.signatures is not None else ()),
+            *steps.signs,
         ]
     )
 
@@ -162,6 +162,7 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
     taken = {*context, *steps.names}
     others = {name: read[name] for name in names if name not in taken}
     batch, errors = apply_operators(steps.operators, pa.RecordBatch.from_pydict({**context, **others}))
+    characters = pc.cast(pc.utf8_length(text), pa.int64())
     columns: dict[str, Any] = {
         "document": pa.StructArray.from_arrays([read[name] for name in names], fields=list(task.layout.schema)),
         "file": read[FILE],
@@ -169,12 +170,16 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
         **{name: context[name] for name in ("id", "source", "origin")},
         "language": batch["language"] if "language" in batch.schema.names else pa.nulls(batch.num_rows, pa.string()),
         "curated": _curated(batch["text"], text) if steps.rewrites else pa.nulls(batch.num_rows, text.type),
-        "characters": pc.cast(pc.utf8_length(text), pa.int64()),
-        "passing": pc.equal(pc.list_value_length(steps.rules.decide(batch)), 0),
+        "characters": characters,
+        "passing": pc.equal(pc.list_value_length(steps.first_rules.decide(batch)), 0),
         "measured": pa.StructArray.from_arrays(
-            [batch[field.name].cast(field.type) for field in steps.measured], fields=list(steps.measured)
+            [
+                (batch[field.name] if field.name in batch.schema.names else characters).cast(field.type)
+                for field in steps.measured
+            ],
+            fields=list(steps.measured),
         ),
-        **{name: batch[name] for name in (steps.signatures.adds.names if steps.signatures is not None else ())},
+        **{name: batch[name] for name in steps.signs.names},
     }
     result = pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
     if not errors:

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
     COPIED_SENTENCES = "copied_sentences"
+    FEW_SENTENCES_LEFT = "few_sentences_left"
     HELD_DUPLICATE = "held_duplicate"
     EVALUATION_OVERLAP = "evaluation_overlap"
     PANEL_DOCUMENT = "panel_document"
@@ -105,6 +106,7 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.LISTED: "it contains what is on a list",
     Reason.EXACT_DUPLICATE: "an earlier document has the same text",
     Reason.NEAR_DUPLICATE: "another document has almost the same text",
+    Reason.FEW_SENTENCES_LEFT: "too few sentences are left after what an earlier document has was cut out of it",
     Reason.COPIED_SENTENCES: "too little is left without the sentences that earlier documents have",
     Reason.HELD_DUPLICATE: "it repeats what is already held",
     Reason.EVALUATION_OVERLAP: "it overlaps an evaluation set",

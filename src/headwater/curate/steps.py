@@ -6,17 +6,27 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from headwater.curate.columns import measure_field
 from headwater.curate.language import Language
 from headwater.curate.personal import PersonalData
 from headwater.curate.presets import language_rules, preset
 from headwater.curate.python_rule import PythonRule
 from headwater.curate.reasons import CUSTOM, Reason
 from headwater.curate.rules import Rule, RuleSet
+from headwater.curate.sentences import FEWEST_SENTENCES, FEWEST_WORDS, SpanHashes
 from headwater.curate.settings import CurateSettings
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
 from headwater.curate.tokens import Tokens
 from headwater.engine import Operator
+
+COPIED = "copied"
+"""Family of the rules on what is left of a document without what an earlier one has."""
+
+COPIED_RULES = (
+    Rule(Reason.COPIED_SENTENCES, "words_left", "below", FEWEST_WORDS, COPIED),
+    Rule(Reason.FEW_SENTENCES_LEFT, "sentences_left", "below", FEWEST_SENTENCES, COPIED),
+)
 
 
 @dataclass(frozen=True)
@@ -28,16 +38,30 @@ class Steps:
     rules: RuleSet
     signatures: Signatures | None
     """What copies are found by; none where they are not looked for. One of the operators, the last."""
+    spans: SpanHashes | None = None
+    """Runs of sentences or paragraphs by which copied ones are found; one of the operators where they are cut."""
     tokens: Tokens | None = None
     """Counts the tokens of what is kept."""
     rewrites: bool = False
     """Whether an operator may change the text."""
 
     @cached_property
+    def first_rules(self) -> RuleSet:
+        """The rules on a document by itself; the others judge what is left of it without copied sentences."""
+        return self.rules.of(*(family for family in self.rules.families if family != COPIED))
+
+    @property
+    def signs(self) -> pa.Schema:
+        """The columns by which copies are found."""
+        found = [one.adds for one in (self.signatures, self.spans) if one is not None]
+        return pa.schema([field for schema in found for field in schema])
+
+    @cached_property
     def measured(self) -> pa.Schema:
         """The measured values that are stored: what the operators add, without the text and the signatures."""
-        apart = {"text", *(self.signatures.adds.names if self.signatures is not None else ())}
-        fields = {field.name: field for operator in self.operators for field in operator.adds}
+        apart = {"text", *self.signs.names}
+        length = measure_field("characters", pa.int64(), "Unicode code points of the text")
+        fields = {field.name: field for field in (length, *(f for one in self.operators for f in one.adds))}
         return pa.schema([field for name, field in fields.items() if name not in apart])
 
     @property
@@ -61,14 +85,21 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
     for add in (_languages, _personal_data):
         found = add(found, settings)
     found = found.and_also(rules, more)
-    found = _custom(found, settings).changed(settings.thresholds)
+    found = _custom(found, settings)
     copies = settings.duplicates
     signatures = (
         Signatures(copies.shingle, copies.bands, copies.rows, copies.seed) if copies.exact or copies.near else None
     )
-    operators = (*found.operators, *((signatures,) if signatures is not None else ()))
+    spans = (
+        SpanHashes("sentences" if copies.sentences else "paragraphs") if copies.sentences or copies.paragraphs else None
+    )
+    if spans is not None:
+        found = found.and_also(COPIED_RULES)
+    found = found.changed(settings.thresholds)
+    operators = (*found.operators, *(one for one in (signatures, spans) if one is not None))
     tokens = Tokens(settings.tokenizer) if settings.tokenizer is not None else None
-    return Steps(operators, found, signatures, tokens, any("text" in one.adds.names for one in operators))
+    rewrites = spans is not None or any("text" in one.adds.names for one in operators)
+    return Steps(operators, found, signatures, spans, tokens, rewrites)
 
 
 def _languages(found: RuleSet, settings: CurateSettings) -> RuleSet:
