@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from headwater.curate.c4 import C4Lines
 from headwater.curate.statistics import TextStatistics
 from headwater.engine import apply_operators
-from headwater.text import chunks
-from headwater.text.chunks import ChunkTable, divide_texts
+from headwater.text.chunks import ChunkTable, divide_texts, forget_remembered
 from headwater.text.repetition import repeated_sequences
 from headwater.text.word_counts import word_counts
 
@@ -134,10 +133,10 @@ def test_a_text_is_divided_once_for_operators_that_follow_each_other(monkeypatch
     cleaned = C4Lines()(TextStatistics(("gopher_quality",))(batch))
     TextStatistics(("fineweb", "gopher_repetition"))(cleaned)
     assert divided == [2, 1]  # the texts, and the one line that was changed
-    chunks._remembered.recent.clear()
+    forget_remembered()
     again = TextStatistics(("fineweb", "gopher_repetition"))(cleaned)
     assert divided == [2, 1, 2]
-    chunks._remembered.recent.clear()
+    forget_remembered()
     assert again.equals(TextStatistics(("fineweb", "gopher_repetition"))(pickle.loads(pickle.dumps(cleaned))))
 
 

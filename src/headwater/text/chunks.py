@@ -206,6 +206,11 @@ class ChunkTable:
         found = int(state[FOUND])
         return ChunkedTexts(data, begins, ends, chunks[:found], offsets, *known_now)
 
+    def forget(self) -> None:
+        """Forget what was learned; the chunks the table began with stay."""
+        with self._lock:
+            self._begin_anew()
+
     def learned(self, most: int) -> LearnedChunks:
         """Return the first ``most`` chunks of the table, to begin another one with."""
         with self._lock:
@@ -256,18 +261,15 @@ class ChunkTable:
 
     def _divided(self, chunks: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return how many tokens each chunk has, and how many bytes each token."""
-        counts = np.ones(len(chunks), dtype=np.int32)
+        counts: list[int] = []
         lengths: list[int] = []
-        for row, chunk in enumerate(chunks):
+        for chunk in chunks:
             tokens = self._split(chunk)
             if "".join(tokens) != chunk:
                 raise AssertionError(f"the tokens of a chunk, put together, are not the chunk: {chunk!r}")
-            if len(tokens) == 1:
-                lengths.append(_size(chunk))
-            else:
-                counts[row] = len(tokens)
-                lengths += map(_size, tokens)
-        return counts, np.array(lengths, dtype=np.int32)
+            counts.append(len(tokens))
+            lengths += map(len if chunk.isascii() else _size, tokens)
+        return np.array(counts, dtype=np.int32), np.array(lengths, dtype=np.int32)
 
     def _describe(
         self,
@@ -345,6 +347,11 @@ def remember(texts: pa.Array | pa.ChunkedArray, divided: ChunkedTexts) -> None:
     _remembered.recent = [(_identity(texts), texts, divided), *_remembered.recent[: _KEPT - 1]]
 
 
+def forget_remembered() -> None:
+    """Let go of the columns this thread has divided last, and of the memory of their texts."""
+    _remembered.recent = []
+
+
 class _Remembered(local):
     """The columns divided last, by thread."""
 
@@ -377,4 +384,4 @@ def _grown(array: NDArray[_Kind], length: int, used: int) -> NDArray[_Kind]:
 
 
 def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogateescape"))
+    return len(text.encode("utf-8", "surrogateescape"))
