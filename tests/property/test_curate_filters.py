@@ -1,6 +1,8 @@
 """What the filters measure is what their description says, whatever the text, the batch and the table of chunks."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -108,6 +110,36 @@ def test_a_long_line_without_spaces_is_one_chunk_and_takes_bounded_time() -> Non
     assert row[0]["words"] == 1
     assert row[0]["mean_word_length"] == len(text)
     assert row[1]["words"] == 3
+
+
+_LONG_LINE = """
+import resource, sys
+import pyarrow as pa
+from headwater.curate import C4Lines, TextStatistics
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+operators = TextStatistics(), C4Lines()
+batch = pa.record_batch({"text": ["Warm up. Once [1] more."]})
+for operator in operators:
+    batch = operator(batch)
+words = 20_000_000
+batch = pa.record_batch({"text": ["word " * words]})
+before = peak()
+for operator in operators:
+    batch = operator(batch)
+row = batch.drop_columns("text").to_pylist()[0]
+assert (row["words"], row["characters"], row["sentences"]) == (words, 5 * words, 0), row
+assert row["repeated_5_gram_share"] > 0.79, row
+print((peak() - before) / (5 * words))
+"""
+
+
+@pytest.mark.slow
+def test_a_line_of_a_hundred_megabytes_takes_memory_in_proportion() -> None:
+    done = subprocess.run([sys.executable, "-c", _LONG_LINE], check=True, capture_output=True, text=True)
+    assert float(done.stdout) < 12  # bytes for each byte of a line with a word in every five
 
 
 @pytest.mark.parametrize("form", ["nulls", "slice", "view", "empty"])

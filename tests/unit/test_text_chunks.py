@@ -117,3 +117,14 @@ def test_columns_are_divided_by_the_table_of_the_process() -> None:
     assert np.diff(found.offsets).tolist() == [2, 1, 0]
     assert found.chunks[1] == found.chunks[2]
     assert token_flags("two") & 2
+
+
+def test_the_shipped_chunks_are_what_the_rules_say_today() -> None:
+    learned = read_learned(chunks._LEARNED)
+    assert learned is not None, "made by other word rules; run: python benchmarks/english_chunks.py"
+    assert len(learned.lengths) >= 100_000
+    table = ChunkTable(learned, split=pytest.fail)
+    again = ChunkTable(learned).learned(len(learned.lengths))
+    for name, value in learned._asdict().items():
+        assert np.array_equal(value, getattr(again, name)), f"{name}; run: python benchmarks/english_chunks.py"
+    assert sizes(divide(table, "The end, don't")) == [[3], [3, 1], [2, 3]]
