@@ -195,5 +195,5 @@ def test_every_reason_has_a_sentence_of_its_own_and_its_name_in_datatrove() -> N
     assert set(SENTENCES) == set(Reason)
     published = {rule.reason for name in PRESETS for rule in preset(name).rules} - {"other_language", "unsure_language"}
     assert set(DATATROVE_REASONS) == published
-    assert sentence_of("custom:shouting") == "its rule 'custom:shouting' drops it"
+    assert sentence_of("custom:shouting") == "the rule 'shouting' drops it"
     assert sentence_of("near_duplicate") == SENTENCES[Reason.NEAR_DUPLICATE]

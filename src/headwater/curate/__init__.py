@@ -20,6 +20,7 @@ from headwater.curate.settings import CurateSettings, curate_settings
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
 from headwater.curate.statistics import TextStatistics
+from headwater.curate.table import Curated, curate
 from headwater.curate.tokens import Tokens
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "C4Lines",
     "CurateResult",
     "CurateSettings",
+    "Curated",
     "Duplicates",
     "EvaluationItem",
     "EvaluationOverlap",
@@ -45,6 +47,7 @@ __all__ = [
     "SqlRule",
     "TextStatistics",
     "Tokens",
+    "curate",
     "curate_files",
     "curate_settings",
     "cut_copies",

@@ -10,6 +10,9 @@ from enum import StrEnum
 CUSTOM = "custom:"
 """How the code of a user's own rule begins."""
 
+LISTED = "listed:"
+"""How the code of a rule on a list begins."""
+
 
 class Reason(StrEnum):
     """Why a document was dropped."""
@@ -54,7 +57,6 @@ class Reason(StrEnum):
     OTHER_LANGUAGE = "other_language"
     UNSURE_LANGUAGE = "unsure_language"
     PERSONAL_DATA = "personal_data"
-    LISTED = "listed"
 
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
@@ -62,6 +64,7 @@ class Reason(StrEnum):
     FEW_SENTENCES_LEFT = "few_sentences_left"
     HELD_DUPLICATE = "held_duplicate"
     EVALUATION_OVERLAP = "evaluation_overlap"
+    GENERATED_DUPLICATE = "generated_duplicate"
     PANEL_DOCUMENT = "panel_document"
     PANEL_OVERLAP = "panel_overlap"
 
@@ -103,13 +106,13 @@ SENTENCES: Mapping[Reason, str] = {
     Reason.OTHER_LANGUAGE: "it is in a language that is not wanted",
     Reason.UNSURE_LANGUAGE: "its language is too uncertain",
     Reason.PERSONAL_DATA: "it contains personal data",
-    Reason.LISTED: "it contains what is on a list",
     Reason.EXACT_DUPLICATE: "an earlier document has the same text",
     Reason.NEAR_DUPLICATE: "another document has almost the same text",
     Reason.FEW_SENTENCES_LEFT: "too few sentences are left after what an earlier document has was cut out of it",
     Reason.COPIED_SENTENCES: "too little is left without the sentences that earlier documents have",
     Reason.HELD_DUPLICATE: "it repeats what is already held",
     Reason.EVALUATION_OVERLAP: "it overlaps an evaluation set",
+    Reason.GENERATED_DUPLICATE: "it is, or is made from, a document the project generated",
     Reason.PANEL_DOCUMENT: "it is a document of a sealed panel of the project",
     Reason.PANEL_OVERLAP: "it overlaps a sealed panel of the project",
 }
@@ -147,5 +150,9 @@ DATATROVE_REASONS: Mapping[Reason, str] = {
 
 
 def sentence_of(reason: str) -> str:
-    """Return what a code means; also of a user's own rule."""
-    return f"its rule {reason!r} drops it" if reason.startswith(CUSTOM) else SENTENCES[Reason(reason)]
+    """Return what a code means; also of a user's own rule or list."""
+    if reason.startswith(CUSTOM):
+        return f"the rule {reason.removeprefix(CUSTOM)!r} drops it"
+    if reason.startswith(LISTED):
+        return f"it contains what is on the list {reason.removeprefix(LISTED)!r}"
+    return SENTENCES[Reason(reason)]

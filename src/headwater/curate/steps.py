@@ -8,10 +8,11 @@ import pyarrow as pa
 
 from headwater.curate.columns import measure_field
 from headwater.curate.language import Language
+from headwater.curate.listed import Listed
 from headwater.curate.personal import PersonalData
 from headwater.curate.presets import language_rules, preset
 from headwater.curate.python_rule import PythonRule
-from headwater.curate.reasons import CUSTOM, Reason
+from headwater.curate.reasons import CUSTOM, LISTED, Reason
 from headwater.curate.rules import Rule, RuleSet
 from headwater.curate.sentences import FEWEST_SENTENCES, FEWEST_WORDS, SpanHashes
 from headwater.curate.settings import CurateSettings
@@ -82,7 +83,7 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
         ConfigError: a threshold names no rule, a list or a rule of the user's own cannot be read.
     """
     found = RuleSet("none", ()) if settings.extends == "none" else preset(settings.extends)
-    for add in (_languages, _personal_data):
+    for add in (_languages, _lists, _personal_data):
         found = add(found, settings)
     found = found.and_also(rules, more)
     found = _custom(found, settings)
@@ -126,6 +127,14 @@ def _personal_data(found: RuleSet, settings: CurateSettings) -> RuleSet:
     operator = PersonalData(action="mask" if action == "mask" else "find", kinds=settings.personal_data.kinds)
     rule = Rule(Reason.PERSONAL_DATA, "personal_data", "above", 0, "personal_data")
     return found.and_also((rule,) if action == "drop" else (), (operator,))
+
+
+def _lists(found: RuleSet, settings: CurateSettings) -> RuleSet:
+    for name, one in settings.lists.items():
+        operator = Listed(name, one.file, what=one.what, action="cut" if one.action == "cut" else "find")
+        rule = Rule(f"{LISTED}{name}", operator.name, "above", one.above, "lists")
+        found = found.and_also((rule,) if one.action == "drop" else (), (operator,))
+    return found
 
 
 def _custom(found: RuleSet, settings: CurateSettings) -> RuleSet:
