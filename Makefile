@@ -15,8 +15,8 @@ test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(TESTS)
 
 lint: $(VENV)/.ready-dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/mypy
 
 BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream error_rates gate_cost ngram_speed lab_speed mixture_speed chain_speed \

@@ -6,6 +6,7 @@ tasks and watch over the other. What needs a network between them is not tested.
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -161,6 +162,16 @@ def test_nodes_with_another_version_are_refused(engine, monkeypatch):
         RayEngine("auto")
     assert str(raised.value).count("headwater 0.") == 2  # both nodes
     assert "pip install 'headwater[cluster]==9.9.9'" in str(raised.value)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+def test_the_example_of_ray_data_runs(engine, capsys):
+    examples = Path(__file__).parents[2] / "examples"
+    runpy.run_path(str(examples / "curate_with_ray_data.py"), run_name="__main__")
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split("words")[0].split() for line in said] == [["menu", "60"], ["prose", "97"], ["too", "short", "2"]]
+    assert said[1].endswith("97 words  kept")
+    assert "repeated_lines" in said[0]
 
 
 SCRIPT = """

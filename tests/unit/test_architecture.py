@@ -47,7 +47,8 @@ PUBLIC = {
         Signatures SpanHashes SqlRule TextStatistics Tokens curate_files curate_settings cut_copies language_rules
         plan_curation preset read_evaluation_set resolve_duplicates resolve_spans rethreshold_folder sentence_of
         write_evaluation_index write_panel_index""",
-    "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing Usage advance apply_operators available_cpus
+    "engine": """Done EmbeddedEngine Engine Failed Operator RowError Standing TableFunction Usage advance apply_operators
+        as_daft_function as_table_function available_cpus
         open_engine operator_key""",
     "forecast": """MUENNIGHOFF PRESETS RULES Forecast MachineShareFit Measured Measurement PresetForecast Quantity ScalingLaw
         Schedule TeamForecast TeamSettings WorthEstimate admitted as_published capacity commented_team_toml

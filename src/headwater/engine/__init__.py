@@ -1,5 +1,6 @@
 """Running operators over batches of documents: in this process, in a pool of processes, or on a cluster."""
 
+from headwater.engine.adapters import TableFunction, as_daft_function, as_table_function
 from headwater.engine.apply import RowError, apply_operators
 from headwater.engine.embedded import EmbeddedEngine, available_cpus
 from headwater.engine.engine import Done, Engine, Failed, Usage
@@ -15,9 +16,12 @@ __all__ = [
     "Operator",
     "RowError",
     "Standing",
+    "TableFunction",
     "Usage",
     "advance",
     "apply_operators",
+    "as_daft_function",
+    "as_table_function",
     "available_cpus",
     "open_engine",
     "operator_key",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock, local
+from threading import Lock, get_ident
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -333,7 +333,7 @@ def divide_texts(texts: pa.Array | pa.ChunkedArray) -> ChunkedTexts:
         texts: strings or large strings; a null counts as empty.
     """
     key = _identity(texts)
-    for known, _, divided in _remembered.recent:
+    for known, _, divided in _remembered.get(get_ident(), ()):
         if known == key:
             return divided
     data, offsets = utf8_bytes(texts)
@@ -344,24 +344,28 @@ def divide_texts(texts: pa.Array | pa.ChunkedArray) -> ChunkedTexts:
 
 def remember(texts: pa.Array | pa.ChunkedArray, divided: ChunkedTexts) -> None:
     """Keep the chunks of a column for whoever asks for them next in this thread."""
-    # The column is kept with them: while it lives, no other one can have its addresses.
-    _remembered.recent = [(_identity(texts), texts, divided), *_remembered.recent[: _KEPT - 1]]
+    mine = get_ident()
+    with _remembering:
+        # The column is kept with them: while it lives, no other one can have its addresses.
+        recent = ((_identity(texts), texts, divided), *_remembered.pop(mine, ())[: _KEPT - 1])
+        _remembered[mine] = recent
+        while len(_remembered) > _THREADS:
+            del _remembered[next(iter(_remembered))]
 
 
 def forget_remembered() -> None:
     """Let go of the columns this thread has divided last, and of the memory of their texts."""
-    _remembered.recent = []
-
-
-class _Remembered(local):
-    """The columns divided last, by thread."""
-
-    def __init__(self) -> None:
-        self.recent: list[tuple[tuple[object, ...], pa.Array | pa.ChunkedArray, ChunkedTexts]] = []
+    with _remembering:
+        _remembered.pop(get_ident(), None)
 
 
 _KEPT = 2  # the text of a batch, and the same after a step has rewritten it
-_remembered = _Remembered()
+_THREADS = 16  # of those that divided something last; threads come and go
+_remembering = Lock()
+# The columns divided last, by thread; the thread that was at it last is last. Not in a ``threading.local``: that is
+# emptied when the state of a thread is torn down, and a column over memory of numpy that is freed there takes the
+# process with it when the thread is another library's (Daft's, whose threads enter Python for each call).
+_remembered: dict[int, tuple[tuple[tuple[object, ...], pa.Array | pa.ChunkedArray, ChunkedTexts], ...]] = {}
 
 
 def _identity(texts: pa.Array | pa.ChunkedArray) -> tuple[object, ...]:
