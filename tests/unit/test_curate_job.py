@@ -217,10 +217,13 @@ def test_leaks_of_an_evaluation_set_are_dropped_and_shown(corpus: Path, tmp_path
     words = prose(120, 7).split()
     exam = tmp_path / "exam.jsonl"
     exam.write_text(json.dumps({"question": " ".join(words[40:60])}) + "\n")
-    _curate(corpus, tmp_path / "out", changes={"evaluation.paths": (str(exam),)})
+    result = _curate(corpus, tmp_path / "out", changes={"evaluation.paths": (str(exam),)})
     gone = [row for row in _table(tmp_path / "out", "dropped").to_pylist() if "evaluation_overlap" in row["reasons"]]
     assert [row["n"] for row in gone] == [7]
     assert words[45] in gone[0]["measured"]["evaluation_match"]
+    sample = next(one for one in result.samples if one.reason == "evaluation_overlap")
+    assert words[45].lower() in sample.text.lower()
+    assert "exam" in sample.text
 
 
 def test_own_columns_of_reserved_names_are_kept(tmp_path: Path, prose: Prose) -> None:
@@ -274,6 +277,9 @@ def test_copied_sentences_are_cut_and_what_is_left_decides(tmp_path: Path, prose
     assert [row["reasons"] for row in dropped] == [["copied_sentences", "few_sentences_left"]]
     assert dropped[0]["text"] == bare
     assert len(dropped[0]["curated_text"]) < 40
+    copied = pq.read_table(tmp_path / "out" / "copied.parquet").to_pylist()
+    assert [(one["line"], one["first_line"]) for one in copied] == [(2, 1), (3, 1)]
+    assert {one["first_id"] for one in copied} == {kept[0]["id"]}
     again = rethreshold_folder(
         tmp_path / "out", {"copied_sentences": False, "few_sentences_left": False}, tmp_path / "again"
     )

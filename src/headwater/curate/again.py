@@ -134,6 +134,7 @@ def _decided(
             own_id=manifest["own_id"],
             output_format=output_format or "parquet",
             copies=copies,
+            cuts=None,
             read=int(manifest["documents"]["in"]),
             bad=dict(manifest["bad_by_kind"]),
             finished=finished,

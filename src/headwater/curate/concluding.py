@@ -12,7 +12,7 @@ from headwater import __version__
 from headwater.curate.examples import merged_samples
 from headwater.curate.finishing import Finished
 from headwater.curate.outputs import Folder, OutputFormat
-from headwater.curate.pairs import Resolved, pair_samples, write_pairs
+from headwater.curate.pairs import Resolved, pair_samples, write_copied, write_pairs
 from headwater.curate.result import Counts, CurateResult, FailedShard
 from headwater.curate.rules import Rule, RuleSet
 from headwater.curate.settings import CurateSettings
@@ -40,6 +40,8 @@ class Ended:
     """Name of the column with the user's ids."""
     output_format: OutputFormat
     copies: Resolved | None
+    cuts: Path | None
+    """Folder of what was cut out of the documents."""
     read: int
     bad: Mapping[str, int]
     finished: Mapping[int, Finished]
@@ -72,6 +74,9 @@ def conclude(ended: Ended) -> CurateResult:
     if copies is not None:
         signals = [folder.signals(number) for number in copies.shards if number in ended.finished]
         write_pairs(copies, signals, ended.held, ended.files, ended.held_files, folder.pairs)
+    if ended.cuts is not None:
+        signals = [folder.signals(number) for number in ended.finished]
+        write_copied(ended.cuts, signals, ended.held, ended.files, ended.held_files, folder.copied)
     _join_rejects(ended)
     if not ended.failed:
         write_json(folder.manifest, _manifest(ended, result))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from headwater.curate.reasons import Reason
 from headwater.curate.result import Sample
 
 PER_REASON = 5
@@ -63,9 +64,17 @@ def _sample(batch: pa.RecordBatch, row: int, reason: str, text: str, files: Sequ
         id=batch["id"][row].as_py(),
         place=f"{files[batch['file'][row].as_py()]}:{batch['line'][row].as_py()}",
         measured=float(value) if isinstance(value, int | float) else None,
-        text=batch["document"].field(text)[row].as_py()[:CHARACTERS],
+        text=_shown(batch, row, reason, text),
         source=batch["source"][row].as_py(),
     )
+
+
+def _shown(batch: pa.RecordBatch, row: int, reason: str, text: str) -> str:
+    """Return what is shown of a document: its beginning, or of a leak the passage it shares and with what."""
+    if reason == Reason.EVALUATION_OVERLAP:
+        found = batch["measured"][row].as_py()
+        return f"[{found['evaluation_set']}: {found['evaluation_id']}] {found['evaluation_match']}"
+    return str(batch["document"].field(text)[row].as_py())[:CHARACTERS]
 
 
 def merged_samples(parts: Iterable[Mapping[str, Sequence[Ranked]]]) -> dict[str, list[Ranked]]:

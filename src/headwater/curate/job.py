@@ -150,7 +150,7 @@ def curate_files(
         finished, also_failed = _finish(job, phase, measured, copies, cuts)
         failed.update(also_failed)
         progress(0, 0, "counting")
-        return conclude(_ended(job, engine, measured, finished, failed, copies, costs, begun))
+        return conclude(_ended(job, engine, measured, finished, failed, copies, cuts, costs, begun))
 
 
 def _check_apart(plan: ShardPlan, out: Path) -> None:
@@ -218,7 +218,7 @@ def _remove(folder: Folder) -> None:
     for entry in folder.work.iterdir() if folder.work.exists() else ():
         if entry.name != "locks":
             shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
-    for file in (folder.pairs, folder.rejects, folder.report, folder.manifest):
+    for file in (folder.pairs, folder.copied, folder.rejects, folder.report, folder.manifest):
         file.unlink(missing_ok=True)
 
 
@@ -424,6 +424,7 @@ def _ended(
     finished: Mapping[int, Finished],
     failed: Mapping[int, FailedShard],
     copies: Resolved | None,
+    cuts: Path | None,
     costs: _Costs,
     begun: float,
 ) -> Ended:
@@ -441,6 +442,7 @@ def _ended(
         own_id=job.columns.id,
         output_format=job.output_format,
         copies=copies,
+        cuts=cuts,
         read=sum(measured[number].read for number in finished),
         bad=dict(bad.most_common()),
         finished=finished,

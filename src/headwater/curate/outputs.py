@@ -4,6 +4,8 @@ DIR/kept/part-00000.parquet        the documents that stay: the input's columns,
 DIR/dropped/part-00000.parquet     those that do not, with the text as it was read
 DIR/signals/part-00000.parquet     what was measured of every document, for ``headwater rethreshold``
 DIR/pairs.parquet                  removed duplicates with the documents that stand for them
+DIR/copied.parquet                 where sentences are cut: which documents have the first copies of them
+DIR/held/part-00000.parquet        the signatures of what was held already, where something was
 DIR/rejects.jsonl                  records that could not be used: file, line, what is wrong
 DIR/report.html  DIR/curation.json
 DIR/.work/                         what a stopped run goes on from; gone once it is finished
@@ -39,6 +41,11 @@ class Folder:
     def pairs(self) -> Path:
         """The duplicate pairs."""
         return self.path / "pairs.parquet"
+
+    @property
+    def copied(self) -> Path:
+        """Which documents have the first copies of what was cut out of others."""
+        return self.path / "copied.parquet"
 
     @property
     def rejects(self) -> Path:

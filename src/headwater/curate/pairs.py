@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from headwater.curate.duplicates import Duplicates, resolve_duplicates
 from headwater.curate.result import PairSample
+from headwater.curate.sentences import first_copies, read_cuts
 from headwater.curate.settings import DuplicateSettings
 from headwater.store import parquet_file
 
@@ -33,6 +35,19 @@ PAIRS = pa.schema(
     ]
 )
 """The columns of ``pairs.parquet``."""
+
+COPIED = pa.schema(
+    [
+        pa.field("id", pa.string(), metadata={"meaning": "a document that something was cut out of"}),
+        pa.field("file", pa.string(), metadata={"meaning": "file it was read from"}),
+        pa.field("line", pa.int64(), metadata={"meaning": "its line or row there, from 1"}),
+        pa.field("first_id", pa.string(), metadata={"meaning": "the document that has the first copy of it"}),
+        pa.field("first_file", pa.string(), metadata={"meaning": "file that was read from"}),
+        pa.field("first_line", pa.int64(), metadata={"meaning": "its line or row there, from 1"}),
+        pa.field("runs", pa.int64(), metadata={"meaning": "runs of sentences, or paragraphs, they share"}),
+    ]
+)
+"""The columns of ``copied.parquet``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,43 +177,104 @@ def write_pairs(
         held_files: names of the held files by number.
         out: the file.
     """
-    import duckdb
+    places = _Places(signals, held, files, held_files, copies.path.parent / "temp")
+    places.write(_PAIRS.replace("REMOVED", _quoted(str(copies.path))), PAIRS, out)
 
-    with (
-        duckdb.connect(":memory:", config={"memory_limit": "1GB", "threads": 1}) as connection,
-        parquet_file(out, PAIRS) as writer,
-    ):
-        connection.execute(f"SET temp_directory = {_quoted(str(copies.path.parent / 'temp'))}")
-        names = pa.table(
+
+def write_copied(
+    cuts: Path,
+    signals: Sequence[Path],
+    held: Sequence[Path],
+    files: Sequence[str],
+    held_files: Sequence[str],
+    out: Path,
+) -> None:
+    """Write which documents have the first copies of what was cut out of which, in the order of the latter.
+
+    Args:
+        cuts: folder that :func:`resolve_spans` wrote.
+        signals: signals of the shards that took part, in their order.
+        held: signatures of what is held, in their order.
+        files: names of the files by number.
+        held_files: names of the held files by number.
+        out: the file.
+    """
+    found = cuts / "first.parquet"
+    with parquet_file(found, _FIRST) as writer:
+        for shard in range(len(signals)):
+            table = first_copies(read_cuts(cuts, shard))
+            # Held sets are counted on after the shards.
+            first = pc.add(table["first_shard"], pc.if_else(table["first_held"], len(signals), 0)).cast(pa.int32())
+            numbers = pa.array(np.full(table.num_rows, shard), pa.int32())
+            columns = [numbers, table["row"], first, table["first_row"], table["runs"].cast(pa.int64())]
+            writer.write_table(pa.table(columns, schema=_FIRST))
+    _Places(signals, held, files, held_files, cuts.parent / "temp").write(
+        _COPIED.replace("FOUND", _quoted(str(found))), COPIED, out
+    )
+
+
+class _Places:
+    """Where every document stands in the files it was read from, to join with."""
+
+    def __init__(
+        self, signals: Sequence[Path], held: Sequence[Path], files: Sequence[str], held_files: Sequence[str], temp: Path
+    ) -> None:
+        self._temp = temp
+        self._names = pa.table(
             {
                 "held": [False] * len(files) + [True] * len(held_files),
                 "number": pa.array([*range(len(files)), *range(len(held_files))], pa.int32()),
                 "name": pa.array([*files, *held_files], pa.string()),
             }
         )
-        connection.register("names", names)
-        parts = " UNION ALL ".join(
+        self._parts = " UNION ALL ".join(
             f"SELECT {number} AS shard, {number >= len(signals)} AS held, {_PLACE.replace('FILE', _quoted(str(path)))}"
             for number, path in enumerate([*signals, *held])
         )
-        found = connection.sql(_PAIRS.replace("PLACES", parts).replace("REMOVED", _quoted(str(copies.path))))
-        for batch in found.to_arrow_reader(10_000):
-            writer.write_batch(batch.cast(PAIRS))
+
+    def write(self, query: str, schema: pa.Schema, out: Path) -> None:
+        """Write the answer to a query that names ``places`` (shard, place, id, name, line)."""
+        import duckdb
+
+        limits = {"memory_limit": "1GB", "threads": 1}
+        with duckdb.connect(":memory:", config=limits) as connection, parquet_file(out, schema) as writer:
+            connection.execute(f"SET temp_directory = {_quoted(str(self._temp))}")
+            connection.register("names", self._names)
+            connection.execute(f"CREATE VIEW places AS {_NAMED.replace('PLACES', self._parts)}")
+            for batch in connection.sql(query).to_arrow_reader(10_000):
+                writer.write_batch(batch.cast(schema))
 
 
-_PLACE = "file_row_number AS place, file, line FROM read_parquet(FILE, file_row_number = true)"
+_PLACE = "file_row_number AS place, id, file, line FROM read_parquet(FILE, file_row_number = true)"
+_NAMED = """
+    SELECT shard, place, id, name, line FROM (PLACES) found
+    JOIN names ON found.held = names.held AND found.file = names.number
+"""
 _PAIRS = """
-    WITH places AS (
-        SELECT shard, place, name, line FROM (PLACES) found
-        JOIN names ON found.held = names.held AND found.file = names.number
-    )
-    SELECT reason, id AS removed_id, lost.name AS removed_file, lost.line AS removed_line,
+    SELECT reason, removed.id AS removed_id, lost.name AS removed_file, lost.line AS removed_line,
         kept_id, stays.name AS kept_file, stays.line AS kept_line, cluster, cluster_size, similarity
     FROM read_parquet(REMOVED) AS removed
     JOIN places AS lost ON lost.shard = removed.shard AND lost.place = removed.row
     JOIN places AS stays ON stays.shard = removed.kept_shard AND stays.place = removed.kept_row
     ORDER BY removed.shard, removed.row
 """
+_COPIED = """
+    SELECT cut.id, cut.name AS file, cut.line, firsts.id AS first_id, firsts.name AS first_file,
+        firsts.line AS first_line, runs
+    FROM read_parquet(FOUND) AS found
+    JOIN places AS cut ON cut.shard = found.shard AND cut.place = found.row
+    JOIN places AS firsts ON firsts.shard = found.first_shard AND firsts.place = found.first_row
+    ORDER BY found.shard, found.row, found.first_shard, found.first_row
+"""
+_FIRST = pa.schema(
+    [
+        ("shard", pa.int32()),
+        ("row", pa.int64()),
+        ("first_shard", pa.int32()),
+        ("first_row", pa.int64()),
+        ("runs", pa.int64()),
+    ]
+)
 
 
 def _quoted(text: str) -> str:
