@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from headwater.curate import Tokens
-from headwater.curate.tokens import SPLITS
+from headwater.curate.token_files import SPLITS
 from headwater.engine import operator_key
 from headwater.errors import ConfigError, InputError, MissingExtraError
 
@@ -101,6 +101,61 @@ def test_counts_of_rank_files(ranks: Path, split: str) -> None:
     assert counted(Tokens(str(ranks), split), TEXTS) == expected
 
 
+def changed(trained: Path, folder: Path, **settings: object) -> Path:
+    """Return another tokenizer.json with some settings changed."""
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps({**json.loads(trained.read_text()), **settings}))
+    return path
+
+
+def split_by(pattern: str, behavior: str = "Isolated") -> dict:
+    cut = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": behavior, "invert": behavior == "Removed"}
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    return {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [cut, level]}}
+
+
+LONE_DIGITS = SPLITS["cl100k"].replace("{1,3}", "")
+WAYS = {
+    "gpt2": {},
+    "cl100k": split_by(SPLITS["cl100k"]),
+    "removed": split_by(SPLITS["cl100k"], "Removed"),
+    "digits": split_by(LONE_DIGITS),
+    "o200k": split_by(SPLITS["o200k"]),
+    "composed": {**split_by(LONE_DIGITS), "normalizer": {"type": "NFC"}},
+    # Ways that are not known here, so that every text is counted whole.
+    "other split": split_by(r"\w+|\W"),
+    "prefix": {
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}
+    },
+    "lower": {"normalizer": {"type": "Lowercase"}},
+    "none": {"pre_tokenizer": None},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_counts_are_the_library_s_however_text_is_cut(trained: Path, tmp_path: Path, way: str) -> None:
+    from headwater.curate import tokens
+
+    path = changed(trained, tmp_path, **WAYS[way])
+    tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    texts = [
+        *TEXTS,
+        "A\u0300 l'e\u0301cole, e\u0301t\u00e9",
+        "'ſ I'ſ",
+        "new <|end|> text<|end|>",
+        *corpus()[:20],
+        "\U0001fae8 \u0378",
+    ]
+    expected = [len(tokenizer.encode(text, add_special_tokens=False).ids) for text in texts]
+    operator = Tokens(str(path))
+    for _ in range(2):  # learning the pieces, and knowing them
+        assert counted(operator, texts) == expected
+    known = tokens._loaded(operator.file, operator.split, operator.digest)[1]
+    assert (known is not None) == (way in {"gpt2", "cl100k", "removed", "digits", "o200k", "composed"})
+
+
 def test_both_kinds_of_file_agree(trained: Path, ranks: Path) -> None:
     texts = [text for text in TEXTS if "<|" not in text]
     assert counted(Tokens(str(trained)), texts) == counted(Tokens(str(ranks), "gpt2"), texts)
@@ -169,9 +224,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_extra_that_is_needed_is_named(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from headwater.curate import tokens
+    from headwater.curate import token_files, tokens
 
-    tokens._counter.cache_clear()
-    monkeypatch.setattr(tokens, "find_spec", lambda name: None)
+    tokens._loaded.cache_clear()
+    monkeypatch.setattr(token_files, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'headwater\[tokens\]'"):
         Tokens(str(trained)).check()

@@ -1,38 +1,21 @@
 """Tokens of each document, counted with a tokenizer in a file."""
 
-import base64
-import binascii
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.curate.columns import measure_field, with_columns
-from headwater.errors import ConfigError, InputError, MissingExtraError, did_you_mean
+from headwater.curate.token_files import SPLITS, TokenCounter, load_counter
+from headwater.errors import ConfigError, InputError, did_you_mean
+from headwater.text.piece_counts import PieceCounts
+from headwater.text.utf8 import utf8_bytes
 
-Count = Callable[[list[str]], NDArray[np.int32]]
-
-SPLITS = {
-    "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    "cl100k": (
-        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    ),
-    "o200k": (
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'[sdmt]|'ll|'ve|'re)?|"
-        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'[sdmt]|'ll|'ve|'re)?|"
-        r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-    ),
-}
-"""How published byte-pair encodings cut text before they merge bytes; a rank file does not say how it was made."""
-
-_RANKS = {"gpt2": 50_256, "cl100k": 100_256, "o200k": 199_998}  # of the published rank files
 _CONVERT = (
     'python -c "from transformers import AutoTokenizer; '
     "AutoTokenizer.from_pretrained('FOLDER').backend_tokenizer.save('tokenizer.json')\""
@@ -44,8 +27,9 @@ class Tokens:
     """Counts the tokens of each document, without special tokens at its ends.
 
     The tokenizer is a file: ``tokenizer.json`` of the library tokenizers, or a rank file of tiktoken (``.tiktoken``).
-    Counting is the slowest step of a curation and uses one core per process; filters first, so that fewer documents
-    are left, is faster.
+    Byte-level encodings that cut text as GPT-2, cl100k, o200k, Llama 3 or Qwen 2 do are asked about each piece of text
+    once, since most pieces were met before (:mod:`headwater.text.piece_counts`); the counts are the same. With any
+    other tokenizer counting is the slowest step of a curation.
     """
 
     file: str
@@ -94,7 +78,7 @@ class Tokens:
             InputError: the file is no tokenizer.
             MissingExtraError: the extra ``tokens`` is not installed.
         """
-        _counter(self.file, self.split, self.digest)
+        _loaded(self.file, self.split, self.digest)
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the batch with the number of tokens of each text.
@@ -103,80 +87,38 @@ class Tokens:
             InputError: the file is no tokenizer, or another one than when the work began.
             MissingExtraError: the extra ``tokens`` is not installed.
         """
-        count = _counter(self.file, self.split, self.digest)
-        texts = [text or "" for text in batch["text"].to_pylist()]
-        return with_columns(batch, self.adds, [pa.array(count(texts), pa.int32())])
+        counter, pieces = _loaded(self.file, self.split, self.digest)
+        text = batch["text"]
+        if pieces is None:
+            totals = _whole(counter, text)
+        else:
+            totals = pieces.count(*utf8_bytes(text))
+            whole = (totals < 0) | _uncut(counter, text)
+            if whole.any():
+                totals[whole] = _whole(counter, text.filter(pa.array(whole)))
+        return with_columns(batch, self.adds, [pa.array(totals, pa.int32())])
 
 
 @cache
-def _counter(file: str, split: str, digest: str) -> Count:
-    """Return what counts tokens, loaded once in each process."""
-    path = Path(file)
-    needed = "tokenizers" if path.suffix == ".json" else "tiktoken"
-    if find_spec(needed) is None:
-        raise MissingExtraError("Counting tokens", "tokens")
-    content = path.read_bytes()
-    if blake2b(content, digest_size=8).hexdigest() != digest:
-        raise InputError(f"The tokenizer {file} was changed since the work began; begin anew.")
-    return _of_json(content, file) if path.suffix == ".json" else _of_ranks(content, file, split)
+def _loaded(file: str, split: str, digest: str) -> tuple[TokenCounter, PieceCounts | None]:
+    """Return what counts tokens, and what counts them piece by piece where that is possible, once in each process."""
+    counter = load_counter(file, split, digest)
+    if counter.cut is None:
+        return counter, None
+    return counter, PieceCounts(counter.cut, lambda pieces: counter.count(pieces).tolist())
 
 
-def _of_json(content: bytes, file: str) -> Count:
-    import tokenizers
-
-    # One core per process: processes are how work is spread here.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        tokenizer = tokenizers.Tokenizer.from_buffer(content)
-    except ValueError as error:
-        raise InputError(
-            f"{file} is no tokenizer of the library tokenizers: {error}. Give the tokenizer.json of a model."
-        ) from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-
-    def count(texts: list[str]) -> NDArray[np.int32]:
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return np.fromiter(map(len, encodings), dtype=np.int32, count=len(texts))
-
-    return count
+def _whole(counter: TokenCounter, texts: pa.Array) -> NDArray[np.int32]:
+    return counter.count([text or "" for text in texts.to_pylist()])
 
 
-def _of_ranks(content: bytes, file: str, split: str) -> Count:
-    import tiktoken
-
-    ranks = _ranks(content, file)
-    if not split:
-        split = next((name for name, size in _RANKS.items() if size == len(ranks)), "")
-        if not split:
-            raise InputError(
-                f"{file} has {len(ranks):,} ranks, which no published file has, so it must be said how text is cut: "
-                f"split is one of {', '.join(SPLITS)}."
-            )
-    encoding = tiktoken.Encoding(file, pat_str=SPLITS[split], mergeable_ranks=ranks, special_tokens={})
-
-    def count(texts: list[str]) -> NDArray[np.int32]:
-        return np.fromiter((len(encoding.encode_ordinary(text)) for text in texts), dtype=np.int32, count=len(texts))
-
-    return count
-
-
-def _ranks(content: bytes, file: str) -> dict[bytes, int]:
-    """Return the ranks of a file that has a token in base64 and its rank on each line."""
-    ranks: dict[bytes, int] = {}
-    for number, line in enumerate(content.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            token, rank = line.split()
-            ranks[base64.b64decode(token, validate=True)] = int(rank)
-        except (ValueError, binascii.Error) as error:
-            raise InputError(
-                f"{file}, line {number}: {line[:60].decode(errors='replace')!r} is no token in base64 and its rank."
-            ) from error
-    missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
-    if missing:
-        raise InputError(
-            f"{file}: {len(missing)} of the 256 bytes have no rank, so not every text can be encoded. Is it complete?"
-        )
-    return ranks
+def _uncut(counter: TokenCounter, texts: pa.Array) -> NDArray[np.bool_]:
+    """Return which texts must be counted whole."""
+    whole = np.zeros(len(texts), dtype=np.bool_)
+    if counter.whole:
+        found = pc.match_substring_regex(texts, pattern=counter.whole)
+        whole |= pc.fill_null(found, False).to_numpy(zero_copy_only=False)
+    if counter.composes:
+        changed = pc.not_equal(texts, pc.utf8_normalize(texts, form="NFC"))
+        whole |= pc.fill_null(changed, False).to_numpy(zero_copy_only=False)
+    return whole

@@ -11,6 +11,9 @@ from headwater.curate.listed import Listed
 from headwater.curate.personal import PersonalData
 from headwater.curate.sentences import SpanHashes, resolve_spans
 from headwater.curate.signatures import Signatures
+from headwater.text.piece_counts import PieceCounts
+from headwater.text.pieces import Cut
+from headwater.text.utf8 import utf8_bytes
 
 _BATCH = pa.record_batch({"text": ["The bridge was closed on Tuesday.", "Caf\u00e9 <post@cafe.fr>"]})
 
@@ -21,6 +24,7 @@ def warm() -> None:
     PersonalData(action="mask")(_BATCH)
     for what in ("words", "lines", "substring", "characters"):
         Listed("warm", entries=("a",), what=what, action="cut" if what == "lines" else "find")(_BATCH)
+    PieceCounts(Cut.GPT2, lambda pieces: [1] * len(pieces)).count(*utf8_bytes(_BATCH["text"]))
     signals = pa.Table.from_batches([Signatures()(_BATCH)] * 2)
     with TemporaryDirectory() as folder:
         resolve_duplicates([signals], Path(folder) / "removed.parquet")
