@@ -17,7 +17,7 @@ from headwater.text.signatures import text_hashes
 
 Kind = TypeVar("Kind", bound=np.generic)
 
-_BATCH = 1 << 17
+_BATCH = 1 << 16
 _MOST = (1 << 32) - 1  # documents, as their numbers have 32 bits
 _CONTEXT = ("id", "row", "passing", "held", "priority", "characters", "source")
 
