@@ -38,10 +38,10 @@ def peer_python(name: str, *, create: bool = True) -> Path | None:
     return interpreter
 
 
-def run_peer(name: str, *arguments: str | Path) -> Any:
-    """Run ``peers/NAME.py`` in its environment on one thread and return the JSON it prints."""
+def run_peer(name: str, *arguments: str | Path, script: str | None = None) -> Any:
+    """Run ``peers/NAME.py`` or another script in its environment, on one thread, and return the JSON it prints."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    command = [str(peer_python(name)), str(_HERE / f"{name}.py"), *map(str, arguments)]
+    command = [str(peer_python(name)), str(_HERE / f"{script or name}.py"), *map(str, arguments)]
     done = subprocess.run(command, env={**os.environ, **one_thread}, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 

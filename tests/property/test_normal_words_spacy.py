@@ -19,8 +19,8 @@ spacy = pytest.importorskip("spacy", reason="spaCy is the oracle of the words")
 NUMBER = re.compile("\\d+([.,\u060c\u066b\u2396\u2397\u2398]\\d+)?")
 SPACES = str.maketrans(dict.fromkeys(PUNCTUATION, " "))
 # A capital sigma's small form depends on its place; relations are cut only between what the tokenizer calls letters;
-# a low quotation mark before an s is looked for once more over the whole text.
-BARRED = str.maketrans("", "", "Σ≠≮≯‘")
+
+BARRED = str.maketrans("", "", "Σ≠≮≯")
 
 
 @cache

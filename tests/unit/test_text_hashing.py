@@ -1,9 +1,13 @@
-"""XXH64 is XXH64: the sanity values its author publishes, at every path through the function."""
+"""Hash functions are what their names say: the sanity values their author publishes, and the standard library's."""
+
+import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from headwater.text.hashing import mixed, xxhash64
+from headwater.text.hashing import mixed, sha1_start, xxhash32, xxhash64
 
 PRIME = 2654435761
 
@@ -55,3 +59,28 @@ def test_the_mixer_is_one_to_one_and_spreads_bits() -> None:
     # A changed bit changes half of the others: 64 x 65,535 tosses, so 5 sd are 0.0012.
     flipped = np.unpackbits((out[1:] ^ out[:-1]).view(np.uint8))
     assert abs(flipped.mean() - 0.5) < 0.0013
+
+
+@pytest.mark.parametrize(
+    ("length", "seed", "expected"),
+    [
+        (0, 0, 0x02CC5D05),
+        (0, PRIME, 0x36B78AE7),
+        (1, 0, 0xCF65B03E),
+        (1, PRIME, 0xB4545AA4),
+        (14, 0, 0x1208E7E2),
+        (14, PRIME, 0x6AF1D1FE),
+        (222, 0, 0x5BD11DBD),
+        (222, PRIME, 0x58803C5F),
+    ],
+)
+def test_published_values_of_32_bits(length: int, seed: int, expected: int) -> None:
+    assert xxhash32(_sanity_buffer(length), 0, length, np.uint32(seed)) == expected
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.integers(0, 9))
+def test_sha1_of_any_length_and_place(data: bytes, before: int) -> None:
+    padded = np.frombuffer(bytes(before) + data + b"\xff" * 9, dtype=np.uint8)
+    expected = int.from_bytes(hashlib.sha1(data).digest()[:8], "little")
+    assert sha1_start(padded, before, before + len(data)) == expected

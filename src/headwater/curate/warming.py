@@ -25,6 +25,7 @@ def warm() -> None:
     for what in ("words", "lines", "substring", "characters"):
         Listed("warm", entries=("a",), what=what, action="cut" if what == "lines" else "find")(_BATCH)
     PieceCounts(Cut.GPT2, lambda pieces: [1] * len(pieces)).count(*utf8_bytes(_BATCH["text"]))
+    Signatures(mode="datatrove")(_BATCH)
     signals = pa.Table.from_batches([Signatures()(_BATCH)] * 2)
     with TemporaryDirectory() as folder:
         resolve_duplicates([signals], Path(folder) / "removed.parquet")

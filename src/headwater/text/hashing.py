@@ -1,4 +1,4 @@
-"""Hash functions for compiled code: XXH64 over slices of a buffer, a mixer, and reading eight bytes at any address."""
+"""Hash functions for compiled code, over slices of a buffer: XXH64, XXH32, SHA-1; a mixer; reading at any address."""
 
 from typing import Any
 
@@ -14,6 +14,12 @@ _PRIME_2 = np.uint64(0xC2B2AE3D27D4EB4F)
 _PRIME_3 = np.uint64(0x165667B19E3779F9)
 _PRIME_4 = np.uint64(0x85EBCA77C2B2AE63)
 _PRIME_5 = np.uint64(0x27D4EB2F165667C5)
+# And those of XXH32.
+_PRIME32_1 = np.uint32(0x9E3779B1)
+_PRIME32_2 = np.uint32(0x85EBCA77)
+_PRIME32_3 = np.uint32(0xC2B2AE3D)
+_PRIME32_4 = np.uint32(0x27D4EB2F)
+_PRIME32_5 = np.uint32(0x165667B1)
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations.
 # ruff: noqa: ANN001, ANN201, ANN202
@@ -91,3 +97,89 @@ def xxhash64(data, begin, end, seed):  # type: ignore[no-untyped-def]
     state = (state ^ (state >> np.uint64(33))) * _PRIME_2
     state = (state ^ (state >> np.uint64(29))) * _PRIME_3
     return state ^ (state >> np.uint64(32))
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _turned32(value, bits):  # type: ignore[no-untyped-def]
+    return np.uint32(value << np.uint32(bits)) | np.uint32(value >> np.uint32(32 - bits))
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _round32(state, lane):  # type: ignore[no-untyped-def]
+    return np.uint32(_turned32(np.uint32(state + np.uint32(lane * _PRIME32_2)), 13) * _PRIME32_1)
+
+
+@nb.njit(cache=True, nogil=True)
+def xxhash32(data, begin, end, seed):  # type: ignore[no-untyped-def]
+    """Return the XXH32 hash of a slice of a uint8 array; the seed is a uint32."""
+    length = end - begin
+    if length >= 16:
+        first, second = np.uint32(seed + _PRIME32_1 + _PRIME32_2), np.uint32(seed + _PRIME32_2)
+        third, fourth = np.uint32(seed), np.uint32(seed - _PRIME32_1)
+        while end - begin >= 16:
+            first = _round32(first, load32(data, begin))
+            second = _round32(second, load32(data, begin + 4))
+            third = _round32(third, load32(data, begin + 8))
+            fourth = _round32(fourth, load32(data, begin + 12))
+            begin += 16
+        state = np.uint32(_turned32(first, 1) + _turned32(second, 7) + _turned32(third, 12) + _turned32(fourth, 18))
+    else:
+        state = np.uint32(seed + _PRIME32_5)
+    state = np.uint32(state + np.uint32(length))
+    while end - begin >= 4:
+        state = np.uint32(state + np.uint32(load32(data, begin) * _PRIME32_3))
+        state = np.uint32(_turned32(state, 17) * _PRIME32_4)
+        begin += 4
+    while begin < end:
+        state = np.uint32(state + np.uint32(np.uint32(data[begin]) * _PRIME32_5))
+        state = np.uint32(_turned32(state, 11) * _PRIME32_1)
+        begin += 1
+    state = np.uint32((state ^ (state >> np.uint32(15))) * _PRIME32_2)
+    state = np.uint32((state ^ (state >> np.uint32(13))) * _PRIME32_3)
+    return np.uint32(state ^ (state >> np.uint32(16)))
+
+
+@nb.njit(cache=True, nogil=True)
+def sha1_start(data, begin, end):  # type: ignore[no-untyped-def]
+    """Return the first eight bytes of the SHA-1 of a slice of a uint8 array, lowest first (FIPS 180-4)."""
+    length = end - begin
+    h0, h1, h2 = np.uint32(0x67452301), np.uint32(0xEFCDAB89), np.uint32(0x98BADCFE)
+    h3, h4 = np.uint32(0x10325476), np.uint32(0xC3D2E1F0)
+    words = np.empty(80, dtype=np.uint32)
+    for block in range((length + 8) // 64 + 1):
+        for i in range(16):
+            word = np.uint32(0)
+            for j in range(4):
+                place = block * 64 + 4 * i + j
+                byte = np.uint32(data[begin + place]) if place < length else np.uint32(0x80 * (place == length))
+                word = np.uint32(word << np.uint32(8)) | byte
+            words[i] = word
+        if (length + 8) // 64 == block:
+            words[14] = np.uint32(length >> 29)
+            words[15] = np.uint32(length << 3)
+        for i in range(16, 80):
+            words[i] = _turned32(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1)
+        a, b, c, d, e = h0, h1, h2, h3, h4
+        for i in range(80):
+            if i < 20:
+                mixture, constant = (b & c) | (~b & d), np.uint32(0x5A827999)
+            elif i < 40:
+                mixture, constant = b ^ c ^ d, np.uint32(0x6ED9EBA1)
+            elif i < 60:
+                mixture, constant = (b & c) | (b & d) | (c & d), np.uint32(0x8F1BBCDC)
+            else:
+                mixture, constant = b ^ c ^ d, np.uint32(0xCA62C1D6)
+            total = np.uint32(_turned32(a, 5) + np.uint32(mixture) + e + constant + words[i])
+            a, b, c, d, e = total, a, _turned32(b, 30), c, d
+        h0, h1, h2 = np.uint32(h0 + a), np.uint32(h1 + b), np.uint32(h2 + c)
+        h3, h4 = np.uint32(h3 + d), np.uint32(h4 + e)
+    return _reversed32(h0) | (_reversed32(h1) << np.uint64(32))
+
+
+@nb.njit(cache=True, nogil=True)
+def _reversed32(value):  # type: ignore[no-untyped-def]
+    """Return a uint64 of the four bytes of a uint32, the other way round."""
+    out = np.uint64(0)
+    for i in range(4):
+        out |= np.uint64((value >> np.uint32(8 * i)) & np.uint32(255)) << np.uint64(24 - 8 * i)
+    return out

@@ -31,6 +31,8 @@ NUMBER_SEPARATORS = ".,\u060c\u066b\u2396\u2397\u2398"
 
 UNIT_FLAG = 1 << 30
 WHOLE_FLAG = 1 << 29
+WHOLE_WORD = "‘s"
+"""The only word that stays whole though it begins with a symbol."""
 
 
 @cache
@@ -46,7 +48,7 @@ def cut_words() -> dict[str, int]:
         if _is_normal(word, fold):
             if len(tokens) > 1:
                 words[word] = sum(len(token.encode()) << 4 * i for i, token in enumerate(tokens[:-1]))
-            elif any(fold[ord(character)] >> CLASS_SHIFT for character in word):
+            elif word == WHOLE_WORD:
                 words[word] = WHOLE_FLAG
     return words
 

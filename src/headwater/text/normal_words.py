@@ -24,6 +24,7 @@ from headwater.text.normal_forms import (
     NUMBER_SEPARATORS,
     SEPARATOR,
     UNIT_FLAG,
+    WHOLE_WORD,
     cut_words,
     folding,
 )
@@ -34,6 +35,7 @@ _LONGEST_CUT = max(len(word.encode()) for word in cut_words())
 _CODE = (1 << CLASS_SHIFT) - 1
 _SLACK = 64  # more bytes than one character becomes, and eight to read beyond the last word
 _EQUALS = ord("=")
+_QUOTE, _S = map(ord, WHOLE_WORD)
 _RELATIONS = tuple(map(ord, "<=>"))
 # What ``write_words`` remembers.
 _BYTE, _USED, _COUNT, _OPEN, _NUMBER, _TAIL, _SYMBOLS, _STATES = range(8)
@@ -211,6 +213,7 @@ def _cut_places(word, length, fold, keys, cuts):  # type: ignore[no-untyped-def]
         classes[high] = _symbol(fold, codes[high])
         high += 1
     places[high] = length
+    count = high
     cut = np.zeros(length + 1, dtype=np.bool_)
     cut[0] = cut[length] = True
     low = 0
@@ -245,6 +248,10 @@ def _cut_places(word, length, fold, keys, cuts):  # type: ignore[no-untyped-def]
                 inner and _letter(codes, classes, i - 1) and _letter(codes, classes, i + 1)
             ):
                 cut[places[i]] = cut[places[i + 1]] = True
+    # Neighbouring tokens that spell a word kept whole are joined again.
+    for i in range(count - 1):
+        if codes[i] == _QUOTE and codes[i + 1] == _S and cut[places[i]] and cut[places[i + 2]]:
+            cut[places[i + 1]] = False
     return np.flatnonzero(cut)
 
 
