@@ -25,7 +25,7 @@ def _pieces(text: str, kind: int = SENTENCES) -> list[str]:
         ["“It rained.” ", "(We left.) ", "He said ‘no.’ ", "So?"],
         ["Wait... ", "What?! ", "No!!! ", "Yes."],
         ["A line without a stop\n", "and the next\r\n", "and one more"],
-        ["  Spaces before. ", "After."],
+        ["  Spaces before. ", "After. \n", "  - An item\n", "\t1. Another. ", "End. \n \n"],
         # A full stop that ends nothing.
         ["Dr. J. R. Smith of St. Ives met Mrs. Jones vs. Gen. Lee. ", "They left."],
         ["The U.S. Army came, e.g. here, at 5 p.m. sharp. ", "It left."],

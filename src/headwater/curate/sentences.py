@@ -8,6 +8,8 @@ same document too. A document of which too little is left fails with ``copied_se
 Where the first occurrence is in a document that is itself dropped for having too little left, the run is gone from the
 corpus; runs that overlap are looked at one by one, so such a loss is at most a few sentences long.
 
+Not for program code, tables and verse, where lines are alike without being copied.
+
 A run is known by 64 bits of the hash of its words. Among a billion different runs two share a hash with a probability
 of 3%; then one of them would be cut wrongly.
 """

@@ -92,9 +92,9 @@ def next_piece(data, begin, end, kind, meanings, abbreviations, before_numbers):
         else:
             at += 1
         if meaning == _LINE_END:
-            at, line_ends = _after_spaces(data, first, end, meanings)
+            at, line_ends, line = _after_spaces(data, first, end, meanings)
             if kind != PARAGRAPHS or line_ends > 1:
-                return at
+                return line
         elif kind == SENTENCES and meaning in (_ENDER, _ENDER_ALONE):
             only_stop = data[first] == 46
             alone = meaning == _ENDER_ALONE
@@ -106,9 +106,9 @@ def next_piece(data, begin, end, kind, meanings, abbreviations, before_numbers):
                 only_stop = only_stop and meaning == _CLOSER
                 alone = alone or meaning == _ENDER_ALONE
                 at = after
-            after, line_ends = _after_spaces(data, at, end, meanings)
+            after, line_ends, line = _after_spaces(data, at, end, meanings)
             if line_ends or after == end:
-                return after
+                return line
             if after == at and not alone:
                 continue
             if not alone and 97 <= data[after] <= 122:
@@ -121,16 +121,23 @@ def next_piece(data, begin, end, kind, meanings, abbreviations, before_numbers):
 
 @nb.njit(cache=True, nogil=True)
 def _after_spaces(data, at, end, meanings):  # type: ignore[no-untyped-def]
-    """Return where white space ends, and the number of line ends in it; a pair of 0x0D and 0x0A is one."""
+    """Return where white space ends, the number of line ends in it, and where the piece behind it begins.
+
+    That is after the last line end, where there is one, for what indents a line belongs to it. A pair of 0x0D and 0x0A
+    is one line end.
+    """
     line_ends = 0
+    line = at
     while at < end:
         code, after = code_point(data, at, end)
         meaning = meanings[code]
         if meaning not in (_SPACE, _LINE_END):
             break
-        line_ends += meaning == _LINE_END and not (code == 10 and line_ends and data[at - 1] == 13)
+        if meaning == _LINE_END:
+            line_ends += not (code == 10 and line_ends and data[at - 1] == 13)
+            line = after
         at = after
-    return at, line_ends
+    return at, line_ends, line if line_ends and at < end else at
 
 
 @nb.njit(cache=True, nogil=True)
@@ -169,6 +176,8 @@ def _goes_on(data, begin, stop, after, end, abbreviations, before_numbers):  # t
         code, _ = code_point(data, at, stop)
         if code >= 0xC0 and not 0x2000 <= code < 0x3040:  # the word begins with a letter beyond ASCII
             return False
+    while at >= begin and data[at] in (9, 10, 13, 32):
+        at -= 1
     if letters == 0:
         return digits and not stops and digits <= 3 and at < begin
     if digits:
