@@ -8,7 +8,7 @@ Decisions. Passages are taken out of documents and made evaluation items, some o
 Headwater's then decide on the same documents, and each pair of answers is counted by kind of change.
 
 Copied sentences. Headwater's three steps beside datatrove's three stages on the same texts: time, documents that are
-changed by both, and where the text that is left differs.
+changed by both, and how much is cut. Then finding repeated runs alone, by their number: time and memory.
 
     HEADWATER_PEERS=FOLDER python benchmarks/curate_spans.py [--megabytes 4] [--data FOLDER] [--no-peer]
 
@@ -24,7 +24,10 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +121,7 @@ def leak_speed(data: Path, folder: Path) -> None:
         print(f"| {name} | {count:,} | {rate(operator, novels)} | {rate(operator, pile)} |")
 
 
-def changed(kind: str, words: list[str], rng: random.Random) -> str:
+def changed(kind: str, words: list[str]) -> str:
     """Return a passage changed in one way."""
     passage = " ".join(words)
     match kind:
@@ -164,7 +167,7 @@ def leak_decisions(data: Path, folder: Path, size: float) -> None:
         words = text.split()
         first = rng.randrange(len(words) - 50)
         if kind:
-            items.append(changed(kind, words[first : first + 50], rng))
+            items.append(changed(kind, words[first : first + 50]))
     write_evaluation_index(
         folder / "kinds.arrow", [EvaluationItem("kinds", str(row), (text,)) for row, text in enumerate(items)]
     )
@@ -179,8 +182,8 @@ def leak_decisions(data: Path, folder: Path, size: float) -> None:
     same = sum(count for (kind, mine, other), count in counts.items() if mine == other and kind != "9 words")
     print(
         f"\n{len(pool):,} documents, {megabytes(pool):.1f} MB, {len(items):,} items: the same decision on "
-        f"{same / asked:.1%} of those with an item of 12 words or none. datatrove {megabytes(pool) / cost['seconds']:.2f} MB/s, Headwater "
-        f"{rate(overlap, pool)} MB/s on the same documents.\n"
+        f"{same / asked:.1%} of those with an item of 12 words or none. On these documents datatrove "
+        f"{megabytes(pool) / cost['seconds']:.2f} MB/s, Headwater {rate(overlap, pool)}.\n"
     )
     print("| passage of the document in the index | documents | both | only datatrove | only Headwater | neither |")
     print("|---|---|---|---|---|---|")
@@ -218,7 +221,7 @@ def sentences(data: Path, folder: Path, size: float, *, peer: bool) -> None:
     for name in (NOVELS, PILE, PAGES):
         pool = list(texts(data / name))
         whole = megabytes(pool)
-        left, costs = cut(pool, folder / f"whole-{Path(name).stem}")
+        _, costs = cut(pool, folder / f"whole-{Path(name).stem}")
         some = [text for text in pool if len(text) < 100_000]
         while megabytes(some) > size:
             some = some[: int(len(some) * 0.9)]
@@ -253,6 +256,38 @@ def sentences(data: Path, folder: Path, size: float, *, peer: bool) -> None:
         print(f"| {' | '.join(row)} |")
 
 
+def synthetic(runs: int, held: int) -> Iterator[pa.RecordBatch]:
+    """Yield documents of 25 runs each; a tenth of the runs are among the first ones of the corpus."""
+    rng = np.random.default_rng(1)
+    size = 250_000
+    for _ in range(0, runs, size):
+        hashes = rng.integers(1, 1 << 63, size).astype(np.uint64)
+        again = rng.random(size) < 0.1
+        hashes[again] = rng.integers(1, held, int(again.sum())).astype(np.uint64) << np.uint64(40)
+        lists = pa.ListArray.from_arrays(pa.array(np.arange(0, size + 1, 25, dtype=np.int32)), pa.array(hashes))
+        yield pa.record_batch({"span_hashes": lists})
+
+
+def resolve_synthetic(runs: int, folder: Path) -> tuple[float, float, int]:
+    """Return processor seconds, peak MB of memory and repeated runs of one resolution, in 16 shards."""
+    parts = synthetic(runs, runs // 20)
+    start = time.process_time()
+    counts = resolve_spans((islice(parts, runs // 250_000 // 16) for _ in range(16)), folder, memory_bytes=256 << 20)
+    seconds = time.process_time() - start
+    # Not from getrusage: there a new process begins with the peak of the one that started it.
+    peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text("ascii"))
+    return seconds, int(peak[1]) / 1024 if peak else float("nan"), counts.repeated
+
+
+def scale() -> None:
+    """Print what finding repeated runs costs by their number."""
+    print("\n| runs | processor s | million runs/s | peak memory, MB | repeated |\n|---|---|---|---|---|")
+    for millions in (4, 16, 64):
+        with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            seconds, peak, repeated = pool.submit(resolve_synthetic, millions * 1_000_000, Path(folder)).result()
+        print(f"| {millions},000,000 | {seconds:.1f} | {millions / seconds:.1f} | {peak:.0f} | {repeated:,} |")
+
+
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -272,6 +307,7 @@ def main() -> None:
         if not asked.no_peer:
             leak_decisions(asked.data, folder, asked.megabytes)
         sentences(asked.data, folder, asked.megabytes, peer=not asked.no_peer)
+        scale()
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def _slot(keys, key):  # type: ignore[no-untyped-def]
     """Return where a key is in an open-addressing table, or the free slot where it belongs; 0 is no key."""
     mask = np.uint64(len(keys) - 1)
     # The first bits of the keys of a table are alike, the last ones are not.
-    slot = (key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+    slot = ((key ^ (key >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32) & mask
     while keys[slot] != 0 and keys[slot] != key:
         slot = (slot + np.uint64(1)) & mask
     return slot
