@@ -66,7 +66,9 @@ def test_a_table_keeps_its_columns_and_rows_and_gains_the_measures():
 
 def test_batches_do_not_show():
     texts = [" ".join(["word"] * (n % 40 + 1)) for n in range(10_000)]
-    assert as_table_function(Words())(pa.table({"text": texts}))["words"].to_pylist() == [n % 40 + 1 for n in range(10_000)]
+    assert as_table_function(Words())(pa.table({"text": texts}))["words"].to_pylist() == [
+        n % 40 + 1 for n in range(10_000)
+    ]
 
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])

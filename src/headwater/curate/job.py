@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyarrow as pa
+
 from headwater import __version__
 from headwater.curate.concluding import Ended, conclude
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
@@ -28,7 +30,7 @@ from headwater.curate.copies import held_span_batches, span_batches
 from headwater.curate.evaluation_sets import read_evaluation_set
 from headwater.curate.finishing import Finished, FinishTask, finish_shard, read_finished
 from headwater.curate.held import HeldTask, hold_shard
-from headwater.curate.measuring import Columns, Measured, MeasureTask, measure_shard, read_note
+from headwater.curate.measuring import Columns, Measured, MeasureTask, context_schema, measure_shard, read_note
 from headwater.curate.outputs import Folder, OutputFormat
 from headwater.curate.pairs import Resolved, find_copies, wanted_places
 from headwater.curate.reasons import Reason
@@ -36,7 +38,9 @@ from headwater.curate.result import CurateResult, FailedShard
 from headwater.curate.rules import Rule
 from headwater.curate.sentences import resolve_spans
 from headwater.curate.settings import CurateSettings
+from headwater.curate.sql_rule import SqlRule
 from headwater.curate.steps import Steps, steps_of
+from headwater.curate.warming import compile_first, compiled
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
 from headwater.errors import InputError, StoreError
 from headwater.schema import SCHEMA_VERSION, digest
@@ -139,7 +143,11 @@ def curate_files(
         held_paths: tuple[str | Path, ...] = (*settings.held.paths, *added.held)
         held = plan_shards(held_paths, text=settings.columns.text, shard_bytes=shard_bytes) if held_paths else None
         job = Finding(plan, held, steps, settings, columns, folder, output_format)
+        _check_steps(steps, plan, columns)
         _check_same(job)
+        if not compiled():
+            progress(0, 0, "compiling for this machine, once; about half a minute")
+            compile_first(steps.operators)
         costs = _Costs()
         phase = _Phase(engine, progress, costs)
         held_signatures = _hold(job, phase)
@@ -193,6 +201,22 @@ def _check_same(job: Finding) -> None:
             f"{job.folder.path} holds an unfinished curation of other files or with other settings. Go on with that "
             "one by giving its command again, choose another folder with --out, or start anew with --restart."
         )
+
+
+def _check_steps(steps: Steps, plan: ShardPlan, columns: Columns) -> None:
+    """Find what is wrong with rules of the user's and the tokenizer before anything is read.
+
+    Raises:
+        ConfigError, InputError, MissingExtraError: as they say it.
+    """
+    schema = context_schema(plan.schema, columns, steps)
+    for operator in steps.operators:
+        if isinstance(operator, SqlRule):
+            operator.check(schema)
+        names = set(operator.adds.names)
+        schema = pa.schema([*(field for field in schema if field.name not in names), *operator.adds])
+    if steps.tokens is not None:
+        steps.tokens.check()
 
 
 def _state(folder: Folder) -> Path:

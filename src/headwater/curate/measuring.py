@@ -116,6 +116,17 @@ def measured_schema(layout: Layout, steps: Steps) -> pa.Schema:
     )
 
 
+def context_schema(schema: pa.Schema, columns: Columns, steps: Steps) -> pa.Schema:
+    """Return what operators see of documents: id, text, source, origin and the user's own columns of other names.
+
+    Columns that an operator adds are its own, whatever the input calls so.
+    """
+    own = [("id", pa.string()), ("text", schema.field(columns.text).type), ("source", pa.string())]
+    fields = [*(pa.field(*one) for one in own), pa.field("origin", pa.string())]
+    taken = {*(field.name for field in fields), *steps.names}
+    return pa.schema([*fields, *(field for field in schema if field.name not in taken)])
+
+
 def measure_shard(task: MeasureTask) -> Measured:
     """Carry out the first pass over a shard and return what it came to.
 
@@ -159,9 +170,9 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
         "source": sources(read, task.columns, task.files),
         "origin": origins(read, task.columns),
     }
-    taken = {*context, *steps.names}
-    others = {name: read[name] for name in names if name not in taken}
-    batch, errors = apply_operators(steps.operators, pa.RecordBatch.from_pydict({**context, **others}))
+    seen = context_schema(task.layout.schema, task.columns, steps).names
+    columns_seen = [context[name] if name in context else read[name] for name in seen]
+    batch, errors = apply_operators(steps.operators, pa.RecordBatch.from_arrays(columns_seen, names=seen))
     characters = pc.cast(pc.utf8_length(text), pa.int64())
     columns: dict[str, Any] = {
         "document": pa.StructArray.from_arrays([read[name] for name in names], fields=list(task.layout.schema)),

@@ -1,5 +1,6 @@
 """Compiling the kernels of this folder ahead of their first use."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,13 +10,28 @@ from headwater.curate.duplicates import resolve_duplicates
 from headwater.curate.language import Language
 from headwater.curate.listed import Listed
 from headwater.curate.personal import PersonalData
+from headwater.curate.python_rule import PythonRule
 from headwater.curate.sentences import SpanHashes, resolve_spans
 from headwater.curate.signatures import Signatures
+from headwater.curate.sql_rule import SqlRule
+from headwater.engine import Operator, apply_operators
 from headwater.text.piece_counts import PieceCounts
 from headwater.text.pieces import Cut
+from headwater.text.repetition import LARGEST_KERNEL
 from headwater.text.utf8 import utf8_bytes
 
 _BATCH = pa.record_batch({"text": ["The bridge was closed on Tuesday.", "Caf\u00e9 <post@cafe.fr>"]})
+
+
+def compiled() -> bool:
+    """Say whether the kernels were compiled on this machine before, by the cache of the largest of them."""
+    folder = Path(LARGEST_KERNEL.stats.cache_path)
+    return any(folder.glob(f"*{LARGEST_KERNEL.py_func.__name__}-*.nbi"))
+
+
+def compile_first(operators: Sequence[Operator]) -> None:
+    """Compile and cache the kernels of operators by running them on two short texts; rules of the user's have none."""
+    apply_operators([one for one in operators if not isinstance(one, SqlRule | PythonRule)], _BATCH)
 
 
 def warm() -> None:

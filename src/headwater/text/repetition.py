@@ -311,3 +311,7 @@ def _repetition(  # type: ignore[no-untyped-def]
             found = _fewer_candidates(n, count, complete, starts, twice, places, found)
             if found > 1:
                 duplicated[row, column] = _duplicated(n, starts, joined, places[:found], table, numbers)
+
+
+LARGEST_KERNEL = _repetition
+"""The kernel that takes longest to compile: where its cache is there, so are the others'."""
