@@ -2,11 +2,13 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headwater.text.gram_table import build_gram_table
 from headwater.text.sentences import LINES, PARAGRAPHS, SENTENCES
 from headwater.text.spans import count_pieces, find_spans
 
@@ -70,6 +72,26 @@ def test_words_and_sentences_are_counted() -> None:
     words, sentences = count_pieces(pa.array(["It rained. We left! 12 of us.", "你好他来了。对吗？", "", None]))
     assert words.tolist() == [7, 3, 0, 0]
     assert sentences.tolist() == [3, 2, 0, 0]
+
+
+def test_bytes_that_are_no_utf8_do_no_harm() -> None:
+    rng = np.random.default_rng(4)
+    pool = np.frombuffer('a. B\n!"é。漢\u2028\u0301'.encode() + bytes(range(0, 256, 9)), dtype=np.uint8)
+    rows = [rng.choice(pool, size).tobytes() for size in range(300)]
+    offsets = pa.array(np.cumsum([0, *map(len, rows)]).astype(np.int32))
+    texts = pa.Array.from_buffers(pa.string(), len(rows), [None, offsets.buffers()[1], pa.py_buffer(b"".join(rows))])
+    for kind in (SENTENCES, LINES, PARAGRAPHS):
+        found = find_spans(texts, kind, 2, 1)
+        for row, size in enumerate(map(len, rows)):
+            places = found.places[found.place_offsets[row] : found.place_offsets[row + 1]]
+            assert places[0] == 0
+            assert places[-1] in {0, size}
+            assert (np.diff(places) > 0).all()
+    table = build_gram_table(texts, np.arange(len(rows), dtype=np.int32), np.zeros(len(rows), np.bool_), n=4).table
+    found_in = table.find(texts)
+    long = found_in.words > 30
+    assert long.any()
+    assert (found_in.sequences[long] > 0).all()
 
 
 TEXTS = st.text(st.sampled_from("aB. \n?!\"'”é。漢\u3000\u2028\r1-\u0301\U0001f600"), max_size=60)
