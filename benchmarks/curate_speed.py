@@ -204,7 +204,36 @@ def filters(options: Options) -> None:
             print(f"{name}: {times:.0f} times the peer, at least {least} wanted: {verdict_of(times >= least)}")
 
 
-PARTS: dict[str, Callable[[Options], None]] = {"filters": filters}
+# Part: nemo.
+
+
+def nemo(options: Options) -> None:
+    """Our filters, with nine lengths of n-grams, beside NeMo Curator's with two, on words between spaces."""
+    work = _decided(
+        (TextStatistics(),), RuleSet("all", (*GOPHER_REPETITION, *GOPHER_QUALITY, *FINEWEB_QUALITY)), options
+    )
+    work()
+    ours = timed(work, options)
+    cold = timed(work, options, _fresh)
+    if not options.peers:
+        print(markdown(HEADER, [ours.row("ours: repetition + quality + fineweb, warm", None)]))
+        return
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "texts.jsonl"
+        path.write_text("".join(json.dumps(text) + "\n" for text in options.texts), encoding="utf-8")
+        said = run_peer("nemo", "time", path, str(options.repeats))
+    peers = {name: Timing(tuple(runs), options.megabytes) for name, runs in said["seconds"].items()}
+    theirs = peers["string + repetition"]
+    rows = [timing.row(f"NeMo Curator: {name}", None) for name, timing in peers.items()]
+    rows.append(ours.row("ours: repetition + quality + fineweb, warm", theirs))
+    rows.append(cold.row("ours: fresh process, shipped table", theirs))
+    print(markdown(HEADER, rows))
+    print(f"NeMo Curator's environment: {said['versions']}\n")
+    times = ours.rate / theirs.rate
+    print(f"warm: {times:.1f} times the peer, at least 5 wanted: {verdict_of(times >= 5)}")
+
+
+PARTS: dict[str, Callable[[Options], None]] = {"filters": filters, "nemo": nemo}
 
 
 def main() -> None:

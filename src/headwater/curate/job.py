@@ -44,7 +44,7 @@ from headwater.curate.warming import compile_first, compiled
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
 from headwater.errors import InputError, StoreError
 from headwater.schema import SCHEMA_VERSION, digest
-from headwater.sources import ShardPlan, plan_shards
+from headwater.sources import ShardPlan, expand_paths, plan_shards
 from headwater.store import write_json, writer_lock
 
 Progress = Callable[[int, int, str], None]
@@ -228,7 +228,8 @@ def _evaluation(settings: CurateSettings, folder: Folder) -> More:
     sets = settings.evaluation
     if not sets.paths:
         return NOTHING_MORE
-    index = folder.work / "evaluation.arrow"
+    files = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in expand_paths(sets.paths)]
+    index = folder.work / f"evaluation-{digest([files, sets.columns, sets.ngram])}.arrow"
     if not index.exists():
         write_evaluation_index(index, read_evaluation_set(sets.paths, sets.columns), n=sets.ngram)
     rule = Rule(Reason.EVALUATION_OVERLAP, "evaluation_ngrams", "above", 0, "leaks")
