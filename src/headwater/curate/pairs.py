@@ -227,9 +227,18 @@ class _Places:
                 "name": pa.array([*files, *held_files], pa.string()),
             }
         )
+        self._shards = pa.table(
+            {
+                "path": [str(path) for path in (*signals, *held)],
+                "shard": pa.array(range(len(signals) + len(held)), pa.int32()),
+                "held": [False] * len(signals) + [True] * len(held),
+            }
+        )
+        # Held files have fewer columns, so each kind is read by itself.
         self._parts = " UNION ALL ".join(
-            f"SELECT {number} AS shard, {number >= len(signals)} AS held, {_PLACE.replace('FILE', _quoted(str(path)))}"
-            for number, path in enumerate([*signals, *held])
+            _PLACE.replace("FILES", ", ".join(_quoted(str(path)) for path in paths))
+            for paths in (signals, held)
+            if paths
         )
 
     def write(self, query: str, schema: pa.Schema, out: Path) -> None:
@@ -240,15 +249,20 @@ class _Places:
         with duckdb.connect(":memory:", config=limits) as connection, parquet_file(out, schema) as writer:
             connection.execute(f"SET temp_directory = {_quoted(str(self._temp))}")
             connection.register("names", self._names)
+            connection.register("shards", self._shards)
             connection.execute(f"CREATE VIEW places AS {_NAMED.replace('PLACES', self._parts)}")
             for batch in connection.sql(query).to_arrow_reader(10_000):
                 writer.write_batch(batch.cast(schema))
 
 
-_PLACE = "file_row_number AS place, id, file, line FROM read_parquet(FILE, file_row_number = true)"
+_PLACE = """
+    SELECT filename, file_row_number AS place, id, file, line
+    FROM read_parquet([FILES], filename = true, file_row_number = true)
+"""
 _NAMED = """
-    SELECT shard, place, id, name, line FROM (PLACES) found
-    JOIN names ON found.held = names.held AND found.file = names.number
+    SELECT shard, place, id, name, line FROM (PLACES) AS found
+    JOIN shards ON shards.path = found.filename
+    JOIN names ON shards.held = names.held AND found.file = names.number
 """
 _PAIRS = """
     SELECT reason, removed.id AS removed_id, lost.name AS removed_file, lost.line AS removed_line,
