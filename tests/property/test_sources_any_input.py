@@ -223,7 +223,16 @@ def files(tmp_path: Path) -> dict[str, bytes]:
     plain = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, tmp_path / "made.parquet", row_group_size=10)
+    with pa.ipc.new_stream(tmp_path / "made.arrow", table.schema) as out:
+        out.write_table(table, max_chunksize=10)
+    page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><p>Some text of a page.</p></html>"
+    head = b"WARC/1.0\r\nWARC-Type: response\r\nContent-Type: application/http\r\nContent-Length: %d\r\n\r\n"
+    warc = [head % len(page) + page + b"\r\n\r\n"] * 5
     return {
+        "warc": b"".join(warc),
+        "warc.gz": b"".join(map(gzip.compress, warc)),
+        "html": b"<html><body><p>Some text.</p><table><tr><td>cell</table></body></html>",
+        "arrow": (tmp_path / "made.arrow").read_bytes(),
         "jsonl": plain,
         "jsonl.gz": gzip.compress(plain),
         "jsonl.zst": zstandard.ZstdCompressor(write_checksum=True).compress(plain),
@@ -233,8 +242,10 @@ def files(tmp_path: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "jsonl.zst", "csv", "txt", "parquet"])
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize(
+    "suffix", ["jsonl", "jsonl.gz", "jsonl.zst", "csv", "txt", "parquet", "arrow", "html", "warc", "warc.gz"]
+)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_a_damaged_file_raises_nothing_but_what_is_ours(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
@@ -252,8 +263,8 @@ def test_a_damaged_file_raises_nothing_but_what_is_ours(
         everything(path, shard_bytes=shard_bytes)
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "txt", "parquet"])
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "csv", "txt", "parquet", "arrow", "html", "warc"])
+@settings(max_examples=30, deadline=None)
 @given(content=st.binary(max_size=300))
 def test_random_bytes_raise_nothing_but_what_is_ours(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, content: bytes

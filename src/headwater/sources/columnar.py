@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
+from headwater.sources.html import PageError, page_text
 from headwater.sources.inputs import InputFile
 from headwater.sources.layout import Layout, Part
-from headwater.sources.rejects import Reject, RejectKind, RejectLog
+from headwater.sources.rejects import SAMPLE_CHARACTERS, Reject, RejectKind, RejectLog
 from headwater.sources.rows import sample_of
 from headwater.sources.schemas import JSON, MIXED, holds, is_nested, plain_type
 from headwater.sources.stream import ExpansionError
@@ -95,18 +96,38 @@ class Reading:
                 raise ExpansionError(f"it gives more than {times} times its size of {self.file.size_bytes:,} bytes")
             yield piece
 
-    def finish(self, columns: Sequence[pa.Array], rows: NDArray[np.int64]) -> pa.RecordBatch:
-        """Return good rows, which are in the layout already, as a batch, and count them."""
+    def finish(self, columns: Sequence[pa.Array], rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+        """Yield good rows, which are in the layout already, as a batch, and count them."""
+        settings, schema = self.layout.settings, self.layout.schema
+        place = schema.get_field_index(settings.text)
+        if settings.html is not None:
+            columns, rows = self._extracted(columns, place, rows)
         count = len(rows)
+        if not count:
+            return
         files = pa.array(np.full(count, self.part.number, dtype=np.int32))
         batch = pa.RecordBatch.from_arrays(
             [*(_from_zero(column) for column in columns), files, pa.array(rows)], schema=self.layout.batch_schema
         )
         self.counts.accepted += count
-        self.counts.size_bytes += text_bytes(
-            batch.column(self.layout.schema.get_field_index(self.layout.settings.text))
-        )
-        return batch
+        self.counts.size_bytes += text_bytes(batch.column(place))
+        yield batch
+
+    def _extracted(
+        self, columns: Sequence[pa.Array], place: int, rows: NDArray[np.int64]
+    ) -> tuple[list[pa.Array], NDArray[np.int64]]:
+        """Replace the pages of a column by their text; pages made to cost ages are set aside."""
+        texts: list[str] = []
+        good = np.ones(len(rows), dtype=bool)
+        for number, page in enumerate(columns[place].to_pylist()):
+            try:
+                texts.append(page_text(page))
+            except PageError as error:
+                good[number] = False
+                self.reject(int(rows[number]), RejectKind.UNREASONABLE_HTML, str(error), page[:SAMPLE_CHARACTERS])
+        kept = columns if good.all() else [column.filter(pa.array(good)) for column in columns]
+        text = pa.array(texts, pa.string())
+        return [text if number == place else column for number, column in enumerate(kept)], rows[good]
 
     def conform(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """Bring rows of any columns into the layout, set bad ones aside, and yield the others in batches.
@@ -141,7 +162,9 @@ class Reading:
             rows = rows[good]
         for begin, end in self._cuts(arrays[place]):
             chosen = pa.array(np.arange(begin, end)) if end - begin < len(rows) else None
-            yield self.finish([array if chosen is None else array.take(chosen) for array in arrays], rows[begin:end])
+            yield from self.finish(
+                [array if chosen is None else array.take(chosen) for array in arrays], rows[begin:end]
+            )
 
     def _keep_texts(self, texts: pa.Array, rows: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
         name, limit = self.layout.settings.needed, self.layout.settings.max_document_bytes

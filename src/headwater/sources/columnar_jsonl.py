@@ -61,7 +61,7 @@ def look_at_jsonl(file: InputFile, number: int, settings: ReadSettings, shard_by
 def _parts(file: InputFile, number: int, shard_bytes: int) -> Iterator[Part]:
     """Yield ranges of whole lines, about equally long; lines are counted on the way, for their numbers."""
     count = -(-file.size_bytes // shard_bytes)
-    if file.compressed or count <= 1:
+    if file.compressed or file.remote or count <= 1:
         yield Part(file, number, 0, file.size_bytes, 1, file.size_bytes)
         return
     wanted = [file.size_bytes * cut // count for cut in range(1, count)]
@@ -182,7 +182,7 @@ class _Table:
             order = np.argsort(numbers)
             columns = [column.take(pa.array(order)) for column in columns]
             numbers = numbers[order]
-        yield self.reading.finish(columns, numbers)
+        yield from self.reading.finish(columns, numbers)
 
     def _second_look(self, block: Block, first: int, row: int, lines: ScannedLines) -> bytes | Reject | None:
         """Return an odd line as JSON that the scan takes, the reject it is, or None for white space."""

@@ -10,6 +10,7 @@ from headwater.sources.columnar import Reading
 from headwater.sources.inputs import InputFile, open_input
 from headwater.sources.layout import Found, Part
 from headwater.sources.rejects import RejectKind
+from headwater.sources.schemas import check_names
 
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
@@ -30,6 +31,7 @@ def _look(file: InputFile, number: int, shard_bytes: int) -> Found:
     parts: list[Part] = []
     with open_input(file) as opened, pq.ParquetFile(opened) as parquet:
         schema = parquet.schema_arrow
+        check_names(schema)
         begin, first, row, size = 0, 1, 1, 0
         for group in range(parquet.num_row_groups):
             found = parquet.metadata.row_group(group)

@@ -9,18 +9,26 @@ from pathlib import Path
 from typing import BinaryIO
 
 from headwater.errors import InputError, did_you_mean
+from headwater.sources.hub import SCHEME, hub_entries, hub_file, hub_state
 from headwater.sources.read import FORMATS, beside
 from headwater.sources.stream import decompressed
 
-INPUT_FORMATS = FORMATS
+INPUT_FORMATS = FORMATS | {
+    "html": (".html", ".htm", ".xhtml"),
+    "warc": (".warc", ".wet"),
+    "arrow": (".arrow",),
+}
 """Format to suffixes, for files. ``.gz`` or ``.zst`` may follow all but Parquet and Arrow."""
+
+LANCE = "lance"
+"""The format of folders that are Lance tables."""
 
 _COMPRESSED = (".gz", ".zst")
 _WHOLE = frozenset({"parquet", "arrow"})  # formats that compress by themselves
 _GLOB_SIGNS = frozenset("*?[")
 _KNOWN = (
-    ".jsonl .ndjson .json .csv .tsv .txt .text .md .html .htm (each also with .gz or .zst), .parquet, .arrow, and "
-    "folders saved by datasets.save_to_disk"
+    ".jsonl .ndjson .json .csv .tsv .txt .text .md .html .htm .warc .wet (each also with .gz or .zst), .parquet, "
+    ".arrow, .lance, folders saved by datasets.save_to_disk, and hf://datasets/OWNER/NAME"
 )
 _STATE, _SPLITS = "state.json", "dataset_dict.json"
 
@@ -36,11 +44,18 @@ class InputFile:
     path: str
     """Where it is, as it was given or found."""
     format: str
-    """A key of ``INPUT_FORMATS``."""
+    """A key of ``INPUT_FORMATS``, or ``LANCE``."""
     size_bytes: int
     """Its size on disk."""
     modified_ns: int
-    """When it was last changed, in nanoseconds since 1970."""
+    """When it was last changed, in nanoseconds since 1970; 0 where that is not known."""
+    version: str = ""
+    """What names its content where something does: the version of a table, the hash of a file on the hub."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it has to be fetched over the network."""
+        return self.path.startswith(SCHEME)
 
     @property
     def compressed(self) -> bool:
@@ -80,6 +95,8 @@ def find_inputs(patterns: Iterable[str | Path]) -> list[InputFile]:
 
 
 def _matches(pattern: str) -> list[InputFile]:
+    if pattern.startswith(SCHEME):
+        return _on_hub(pattern)
     path = Path(pattern)
     if path.is_dir():
         matches = list(_in_folder(path))
@@ -107,18 +124,53 @@ def _matches(pattern: str) -> list[InputFile]:
     return matches
 
 
+def _on_hub(pattern: str) -> list[InputFile]:
+    entries = hub_entries(pattern)
+    matches = [
+        InputFile(path, known, size, 0, version)
+        for path, size, version in entries
+        if (known := input_format(path)) is not None
+    ]
+    if not matches:
+        raise InputError(f"no readable file at {pattern} ({len(entries)} files are there). Known formats: {_KNOWN}.")
+    return matches
+
+
 def _is_table(folder: Path) -> bool:
     """Say whether a folder as a whole is a data set."""
-    return (folder / _STATE).is_file() or (folder / _SPLITS).is_file()
+    return _is_lance(folder) or (folder / _STATE).is_file() or (folder / _SPLITS).is_file()
+
+
+def _is_lance(folder: Path) -> bool:
+    return folder.suffix.lower() == ".lance" or (folder / "_versions").is_dir()
+
+
+def _lance(folder: Path) -> InputFile:
+    """Return a Lance table at its newest version."""
+    import lance
+
+    try:
+        version = lance.dataset(str(folder)).version
+        size = sum(file.stat().st_size for file in (folder / "data").glob("*"))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{folder} cannot be opened as a Lance table: {error}") from error
+    return InputFile(str(folder), LANCE, size, 0, str(version))
 
 
 def _in_folder(folder: Path) -> Iterator[InputFile]:
     """Yield what a folder holds, by name; a folder that is a data set as a whole is not searched further."""
+    if _is_lance(folder):
+        yield _lance(folder)
+        return
     if (folder / _SPLITS).is_file():
         for split in _strings(folder / _SPLITS, "splits"):
             yield from _in_folder(_within(folder, split))
         return
     if (folder / _STATE).is_file():
+        if _saved(folder / _STATE).get("_indices_data_files"):
+            raise InputError(
+                f"the data set in {folder} was saved with an index of its rows. Load it and save it again."
+            )
         entries = _list(folder / _STATE, "_data_files")
         for entry in entries:
             name = entry.get("filename") if isinstance(entry, dict) else None
@@ -143,11 +195,19 @@ def _in_folder(folder: Path) -> Iterator[InputFile]:
             yield _file(entry, known)
 
 
-def _list(path: Path, key: str) -> list[object]:
+def _saved(path: Path) -> dict[str, object]:
+    """Return what a saved data set says of itself."""
     try:
-        found = json.loads(path.read_text("utf-8"))[key]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is no description of a saved data set: {error!r}. Save it again.") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} is no description of a saved data set: it is no object. Save it again.")
+    return found
+
+
+def _list(path: Path, key: str) -> list[object]:
+    found = _saved(path).get(key)
     if not isinstance(found, list):
         raise InputError(f"{path} is no description of a saved data set: {key!r} is no list. Save it again.")
     return found
@@ -184,6 +244,13 @@ def check_unchanged(file: InputFile) -> None:
     Raises:
         ChangedFileError: it vanished or changed.
     """
+    if file.format == LANCE:
+        return  # read at its version, which does not change; one that is gone is noticed when it is opened
+    if file.remote:
+        size, version = hub_state(file.path)
+        if (size, version) != (file.size_bytes, file.version):
+            raise ChangedFileError("the file on the hub is another one now")
+        return
     try:
         state = Path(file.path).stat()
     except OSError as error:
@@ -201,6 +268,10 @@ def open_input(file: InputFile) -> Iterator[BinaryIO]:
     Raises:
         InputError: it cannot be opened or read.
     """
+    if file.remote:
+        with hub_file(file.path) as fetched:
+            yield fetched
+        return
     try:
         with Path(file.path).open("rb") as opened:
             yield opened

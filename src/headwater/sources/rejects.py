@@ -32,6 +32,7 @@ class RejectKind(StrEnum):
     CHANGED_FILE = "changed_file"
     OPERATOR_FAILED = "operator_failed"
     EXPANDS_TOO_MUCH = "expands_too_much"
+    UNREASONABLE_HTML = "unreasonable_html"
 
 
 HARMLESS = frozenset({RejectKind.DUPLICATE_TEXT, RejectKind.EMPTY_FILE})

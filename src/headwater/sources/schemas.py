@@ -149,6 +149,19 @@ def _arrow_type(kind: JsonType) -> pa.DataType:
     return pa.struct([pa.field(key, _arrow_type(part)) for key, part in kind[1].items()])
 
 
+def check_names(schema: pa.Schema) -> None:
+    """Look at the names of all columns and of their parts: Arrow hands out any bytes.
+
+    Raises:
+        UnicodeDecodeError: one is not UTF-8.
+    """
+    waiting = list(schema)
+    while waiting:
+        field = waiting.pop()
+        _ = field.name
+        waiting.extend(field.type.field(place) for place in range(field.type.num_fields) if is_nested(field.type))
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type a column is read as: no dictionaries, views or large variants, no nulls without a type."""
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):

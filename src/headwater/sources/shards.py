@@ -18,7 +18,9 @@ import pyarrow as pa
 from headwater.errors import InputError, did_you_mean
 from headwater.schema import digest
 from headwater.sources.columnar import Counts, Reading
+from headwater.sources.columnar_arrow import look_at_arrow, read_arrow_columns
 from headwater.sources.columnar_jsonl import look_at_jsonl, read_jsonl_columns
+from headwater.sources.columnar_lance import look_at_lance, read_lance_columns
 from headwater.sources.columnar_parquet import look_at_parquet, read_parquet_columns
 from headwater.sources.columnar_rows import (
     look_at_delimited,
@@ -26,7 +28,8 @@ from headwater.sources.columnar_rows import (
     read_delimited_columns,
     read_text_columns,
 )
-from headwater.sources.inputs import ChangedFileError, InputFile, check_unchanged, find_inputs
+from headwater.sources.columnar_web import look_at_html, look_at_warc, read_html_columns, read_warc_columns
+from headwater.sources.inputs import LANCE, ChangedFileError, InputFile, check_unchanged, find_inputs
 from headwater.sources.layout import FILE, ROW, Found, Layout, Part, ReadSettings, Shard
 from headwater.sources.rejects import HARMLESS, RejectKind, RejectLog
 from headwater.sources.rows import damage
@@ -45,7 +48,13 @@ _READERS: Mapping[str, Callable[[Reading], Iterator[pa.RecordBatch]]] = {
     "tsv": read_delimited_columns,
     "text": read_text_columns,
     "parquet": read_parquet_columns,
+    "arrow": read_arrow_columns,
+    "html": read_html_columns,
+    "warc": read_warc_columns,
+    LANCE: read_lance_columns,
 }
+
+_WITHOUT_COLUMNS = frozenset({"text", "html", "warc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class ShardPlan:
     @property
     def key(self) -> str:
         """16 hexadecimal digits that name what is read: the files as they are, the settings and the shards."""
-        files = [[file.path, file.format, file.size_bytes, file.modified_ns] for file in self.files]
+        files = [[file.path, file.format, file.size_bytes, file.modified_ns, file.version] for file in self.files]
         cuts = [[[part.number, part.begin, part.end] for part in shard.parts] for shard in self.shards]
         return digest([files, asdict(self.layout.settings), cuts, str(self.layout.schema)])
 
@@ -112,6 +121,7 @@ def plan_shards(
     *,
     text: str = "text",
     id: str | None = None,  # noqa: A002  (the users' word)
+    html: str | None = None,
     paragraphs: bool = False,
     shard_bytes: int = SHARD_BYTES,
     max_document_bytes: int = 64 << 20,
@@ -126,6 +136,7 @@ def plan_shards(
         paths: files, folders, glob patterns.
         text: column that holds the text. Files of plain text have none and need none.
         id: column that holds ids; without one documents have none.
+        html: column that holds HTML, whose text becomes the column ``text``; the HTML itself is not handed on.
         paragraphs: cut files of plain text into paragraphs.
         shard_bytes: about the size of a shard. What can be cut is cut (uncompressed JSON lines, Parquet), smaller files
             are read together.
@@ -134,7 +145,7 @@ def plan_shards(
     Raises:
         InputError: paths that cannot be used, a column that is in none of a file's rows, nothing to read at all.
     """
-    settings = ReadSettings(text=text, id=id, paragraphs=paragraphs, max_document_bytes=max_document_bytes)
+    settings = ReadSettings(text=text, id=id, html=html, paragraphs=paragraphs, max_document_bytes=max_document_bytes)
     if shard_bytes < 1 or max_document_bytes < 1:
         raise InputError(
             f"sizes of shards and documents are at least 1 byte, not {min(shard_bytes, max_document_bytes)}."
@@ -142,6 +153,11 @@ def plan_shards(
     files = find_inputs([paths] if isinstance(paths, str | Path) else paths)
     if not files:
         raise InputError("no files were given to read. Name files, folders or patterns.")
+    bare = next((file.path for file in files if html is not None and file.format in _WITHOUT_COLUMNS), None)
+    if bare is not None:
+        raise InputError(
+            f"{bare} has no columns, and so none that holds HTML ({html!r}). Read such files by themselves."
+        )
     found = [_look(file, number, settings, shard_bytes) for number, file in enumerate(files)]
     if all(each.problem for each in found):
         others = f" Nor can one from {len(files) - 1} more." if len(files) > 1 else ""
@@ -151,6 +167,8 @@ def plan_shards(
             _check_columns(file, each.schema.names, settings)
     schema, conflicts = unify([(file.path, each.schema) for file, each in zip(files, found, strict=True)])
     left_out = [name for name in (FILE, ROW) if name in schema.names]
+    if html is not None and text != html and text in schema.names:
+        raise InputError(f"the input has a column {text!r} besides {html!r}. Give the text another name.")
     layout = _layout(schema, settings, left_out, open_ended=any(each.open_ended for each in found))
     parts = [part for each in found for part in each.parts]
     return ShardPlan(tuple(files), tuple(_packed(parts, shard_bytes)), layout, conflicts, tuple(left_out))
@@ -163,6 +181,10 @@ def _look(file: InputFile, number: int, settings: ReadSettings, shard_bytes: int
         "tsv": partial(look_at_delimited, file, number, settings),
         "text": partial(look_at_text, file, number, settings),
         "parquet": partial(look_at_parquet, file, number, shard_bytes),
+        "arrow": partial(look_at_arrow, file, number),
+        "html": partial(look_at_html, file, number, settings),
+        "warc": partial(look_at_warc, file, number, settings),
+        LANCE: partial(look_at_lance, file, number, shard_bytes),
     }
     return looks[file.format]()
 

@@ -20,6 +20,9 @@ _PIECE_BYTES = 1 << 18
 # 30 times. Reading starts small and goes back to small pieces where data expand like that.
 _ZSTD_PIECES_BYTES = (1 << 6, 1 << 12)
 _EXPANDED_BYTES = 1 << 21
+_ZSTD_FRAME = b"\x28\xb5\x2f\xfd"
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"  # a frame to be skipped by who does not know it
+_MOST_DICTIONARY_BYTES = 16 << 20
 HEAD_BYTES = 1024
 BOM = b"\xef\xbb\xbf"
 
@@ -94,11 +97,16 @@ def _gzip_pieces(packed: BinaryIO) -> Iterator[bytes]:
 
 def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
     # The library's stream reader ends a truncated file without a word; its decompression object knows the frame's end.
-    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-    frame = None
     smallest, largest = _ZSTD_PIECES_BYTES
     size = smallest
-    while data := file.read(size):
+    data = file.read(size)
+    shared = None
+    if data[:4] == _ZSTD_DICTIONARY:
+        shared, data = _zstd_dictionary(data, file)
+        data = data or file.read(size)
+    decompressor = zstandard.ZstdDecompressor(dict_data=shared, max_window_size=1 << 31)
+    frame = None
+    while data:
         size = min(2 * size, largest)
         while data:
             frame = frame or decompressor.decompressobj()
@@ -112,8 +120,25 @@ def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
                 yield piece
             data = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame
+        data = file.read(size)
     if frame is not None:
         raise DamagedFileError("the file ends in the middle of a Zstandard frame")
+
+
+def _zstd_dictionary(data: bytes, file: BinaryIO) -> tuple[zstandard.ZstdCompressionDict, bytes]:
+    """Return the dictionary in front of the frames, as .warc.zst files may have one, and what follows it."""
+    size = int.from_bytes(data[4:8], "little")
+    if size > _MOST_DICTIONARY_BYTES:
+        raise DamagedFileError(f"its dictionary would have {size:,} bytes")
+    data += file.read(max(0, 8 + size - len(data)))
+    content = data[8 : 8 + size]
+    try:
+        if content[:4] == _ZSTD_FRAME:
+            # Never larger than that: what is left over is cut off, and no frame fits what remains.
+            content = zstandard.ZstdDecompressor().stream_reader(content).read(_MOST_DICTIONARY_BYTES)
+        return zstandard.ZstdCompressionDict(content), data[8 + size :]
+    except zstandard.ZstdError as error:
+        raise DamagedFileError(f"its dictionary is damaged: {error}") from error
 
 
 def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
