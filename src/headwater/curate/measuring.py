@@ -28,6 +28,7 @@ from headwater.sources import (
     read_shard,
 )
 from headwater.store import parquet_file, write_json
+from headwater.text.utf8 import utf8_bytes
 
 _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
@@ -221,11 +222,8 @@ def ids(batch: pa.RecordBatch, text: str, own_id: str | None) -> pa.Array:
 
 def text_hashes(text: pa.Array) -> pa.StringArray:
     """Return 32 hexadecimal digits of each text's BLAKE2b hash, straight from the Arrow buffers."""
-    wide = pa.types.is_large_string(text.type)
-    _, offsets_buffer, data = text.buffers()
-    kind = np.int64 if wide else np.int32
-    offsets = np.frombuffer(offsets_buffer, dtype=kind)[text.offset : text.offset + len(text) + 1]
-    view = memoryview(data) if data is not None else memoryview(b"")
+    data, offsets = utf8_bytes(text)
+    view = data.data
     digests = b"".join(
         blake2b(view[begin:end], digest_size=16).digest()
         for begin, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)

@@ -79,6 +79,7 @@ from headwater.origin.detector.markup import (
     tag_end,
     target_end,
 )
+from headwater.text.utf8 import utf8_bytes
 
 MOST_WORDS = 250
 """Words of a document that are scored."""
@@ -134,23 +135,7 @@ def text_buffers(
             texts = pa.array(texts, pa.large_string())
         except UnicodeEncodeError:  # half of a surrogate pair
             texts = pa.array([text and text.encode("utf-8", "ignore").decode() for text in texts], pa.large_string())
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-        if isinstance(texts, pa.ChunkedArray):  # without chunks, or too large for one array of its type
-            texts = pa.chunked_array(texts.chunks, texts.type).cast(pa.large_string()).combine_chunks()
-    if texts.type not in {pa.string(), pa.large_string()}:
-        texts = texts.cast(pa.large_string())
-    if texts.null_count:
-        texts = texts.fill_null("")
-    _, places, characters = texts.buffers()
-    width = np.int32 if texts.type == pa.string() else np.int64
-    if places is None or len(texts) == 0:
-        offsets = np.zeros(1, dtype=np.int64)
-    else:
-        offsets = np.frombuffer(places, dtype=width)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
-    data = np.frombuffer(characters or b"", dtype=np.uint8)
-    data.flags.writeable = False  # one type for the kernels, whoever owns the memory
-    return data, offsets
+    return utf8_bytes(texts)
 
 
 # --- what Python prepares ---
