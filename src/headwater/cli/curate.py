@@ -155,8 +155,7 @@ def curate(
         quiet=quiet,
     )
     _print(result, as_json=as_json, most_lost=most_lost)
-    if check and any(one.lost_share > most_lost for one in result.sources):
-        raise typer.Exit(1)
+    _exit(result, check=check, most_lost=most_lost)
 
 
 def rethreshold(
@@ -184,8 +183,7 @@ def rethreshold(
         quiet=quiet,
     )
     _print(result, as_json=as_json, most_lost=most_lost)
-    if check and any(one.lost_share > most_lost for one in result.sources):
-        raise typer.Exit(1)
+    _exit(result, check=check, most_lost=most_lost)
 
 
 def thresholds_of(given: list[str]) -> dict[str, float | bool]:
@@ -251,6 +249,16 @@ def _carried_out(job: Any, interrupted: str, *, quiet: bool) -> Any:
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def _exit(result: "CurateResult", *, check: bool, most_lost: float) -> None:
+    """End with 2 where a part could not be worked on, with 1 where a source lost too much and that is asked for."""
+    from headwater.cli.curate_output import alarming
+
+    if result.failed:
+        raise typer.Exit(2)
+    if check and alarming(result, most_lost):
+        raise typer.Exit(1)
 
 
 def _print(result: "CurateResult", *, as_json: bool, most_lost: float) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_RULES = 20
 _MOST_SOURCES = 10
+_FEWEST = 20  # documents of a source whose loss is pointed out
 _SAMPLE_PAIRS = 5
 
 
@@ -132,9 +133,14 @@ def _losses(parts: Sequence[Loss], many: int) -> list[str]:
     return [*_aligned(rows), *more]
 
 
+def alarming(result: CurateResult, most_lost: float) -> list[Loss]:
+    """Return the sources that lost more than a share of their documents; those of a few documents are no news."""
+    return [one for one in result.sources if one.documents >= _FEWEST and one.lost_share > most_lost]
+
+
 def _alarms(result: CurateResult, most_lost: float) -> list[str]:
     """Return the sources that lost too much, with their reasons and examples of what was taken for a copy."""
-    lost = [one for one in result.sources if one.lost_share > most_lost]
+    lost = alarming(result, most_lost)
     if not lost or len(result.sources) == 1:
         return []
     lines = ["", f"{len(lost)} source{'s' * (len(lost) != 1)} lost more than {percent(most_lost)}:"]

@@ -97,7 +97,7 @@ def plan_curation(paths: Sequence[str | Path], settings: CurateSettings, shard_b
         InputError: paths or columns that cannot be used.
     """
     columns = settings.columns
-    return plan_shards(paths, text=columns.text, id=columns.id, shard_bytes=shard_bytes)
+    return plan_shards(paths, text=columns.text, id=columns.id, html=columns.html, shard_bytes=shard_bytes)
 
 
 def curate_files(
