@@ -11,6 +11,7 @@ decides can be kept in a folder and is then not asked again.
 """
 
 import argparse
+import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
 }
 _DOCUMENTS = 1000  # of a batch
 _AGREEMENT = 0.999
+_COLUMNS = ("repetition", "quality", "fineweb", "paragraphs", "c4", "c4_text", "c4_open", "c4_open_text")
 _SAMPLED = 12  # of the documents of a file that one filter decides alike, at most
 
 
@@ -102,15 +104,21 @@ def compare(name: str, mine: dict[str, Any], other: dict[str, Any]) -> str:
     return "text" if f"{name}_text" in mine and mine[f"{name}_text"] != other[f"{name}_text"] else ""
 
 
-def sample(path: Path, decisions: list[dict[str, Any]], some: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield decisions on documents of a file, few of each kind, with the hash of the document's text."""
+def sample(
+    path: Path, decisions: list[dict[str, Any]], some: Sequence[str], differing: set[int]
+) -> Iterator[list[str]]:
+    """Yield datatrove's decisions on a few documents of each kind in a file, and on all that we decide differently.
+
+    Hashes stand for texts.
+    """
     seen: Counter[tuple[str, str]] = Counter()
-    for text, decision in zip(some, decisions, strict=True):
-        kinds = [(name, str(decision[name])) for name in ("repetition", "quality", "fineweb", "c4", "c4_open", "chain")]
-        if any(seen[kind] < _SAMPLED for kind in kinds):
+    for number, (text, decision) in enumerate(zip(some, decisions, strict=True)):
+        kinds = [(name, str(decision[name])) for name in (*_RULES, "c4", "c4_open", "chain")]
+        if number in differing or any(seen[kind] < _SAMPLED for kind in kinds):
             seen.update(kinds)
-            short = {key: value[:16] if key.endswith("_text") else value for key, value in decision.items()}
-            yield {"file": path.name, "text": sha256(text.encode()).hexdigest()[:16], **short}
+            values = {key: value[:16] if key.endswith("_text") else value for key, value in decision.items()}
+            chain = "/".join(values["chain"])
+            yield [path.name, sha256(text.encode()).hexdigest()[:16], *(values[key] for key in _COLUMNS), chain]
 
 
 def main() -> None:
@@ -122,20 +130,22 @@ def main() -> None:
     parser.add_argument("--sample", type=Path, help="file for a sample of decisions")
     given = parser.parse_args()
     counts: dict[str, Counter[str]] = {}
-    lines: list[str] = []
+    sampled: list[list[str]] = []
     print(f"{versions()}; {run_peer('datatrove', 'versions')['versions']}\n")
     for path in files(given.data):
         if given.files and not any(part in path.name for part in given.files):
             continue
         some = list(texts(path))
+        differing: set[int] = set()
         decisions = theirs(some, given.kept, path.name.split(".")[0])
         for number, (mine, other) in enumerate(zip(ours(some), decisions, strict=True)):
             for name in (*_RULES, "c4", "c4_open", "chain"):
                 difference = compare(name, mine, other)
                 counts.setdefault(name, Counter()).update(["documents", difference] + ["removed"] * bool(other[name]))
                 if difference:
+                    differing.add(number)
                     print(f"{path.name} {number}: {name}: {difference}: ours {mine[name]}, theirs {other[name]}")
-        lines += [json.dumps(row) for row in sample(path, decisions, some)] if given.sample else []
+        sampled += sample(path, decisions, some, differing) if given.sample else []
     rows = []
     for name, count in counts.items():
         equal = 1 - (count["decision"] + count["reason"]) / count["documents"]
@@ -148,7 +158,8 @@ def main() -> None:
         )
     )
     if given.sample:
-        given.sample.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with given.sample.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([["file", "text", *_COLUMNS, "chain"], *sampled])
 
 
 if __name__ == "__main__":
