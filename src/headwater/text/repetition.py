@@ -27,9 +27,9 @@ DUPLICATED = (5, 6, 7, 8, 9, 10)
 """Lengths of the duplicated sequences, in words."""
 
 PREFIX = 14
-"""Bytes two equal sequences of five words or more are compared by first. Measured on posts, novels and encyclopaedia: with
-14 bytes 0.58 sequences a word are looked up, over all six lengths; with 10 it is 0.82 (chance repeats), with 20 1.07
-(sequences shorter than that)."""
+"""Bytes two equal sequences of five words or more are compared by first. Measured on posts, novels and encyclopaedia:
+with 14 bytes 0.58 sequences a word are looked up, over all six lengths; with 10 it is 0.82 (chance repeats), with 20
+it is 1.07 (sequences shorter than that)."""
 
 _SECRET = np.uint64(0x8EBC6AF09C88C6E3)
 _OTHER_SECRET = np.uint64(0x589965CC75374CC3)
