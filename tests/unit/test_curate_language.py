@@ -15,7 +15,8 @@ import zstandard
 from headwater.curate import Language
 from headwater.engine import operator_key
 from headwater.errors import ConfigError, InputError
-from headwater.text.languages import identify, read_language_model
+from headwater.text.language_model import read_language_model
+from headwater.text.languages import identify
 from headwater.text.utf8 import utf8_bytes
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "crawl"

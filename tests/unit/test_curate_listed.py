@@ -81,6 +81,11 @@ def test_lines_are_counted_and_cut() -> None:
     assert operator(measured)["text"] == measured["text"]
     assert counts(["ÜBER UNS\u3000\r\nx"], "\u00a0über uns", what="lines") == [1]
     assert counts(["Über uns"], "über uns", what="lines", ignore_case=False) == [0]
+    kelvin = "\u212a"  # its small letter is an ASCII k
+    assert (
+        counts([kelvin, f"{kelvin}x", f"x{kelvin}", f"{kelvin}{kelvin}"], "k", "kx", "xk", "kk", what="lines")
+        == [1] * 4
+    )
 
 
 def test_characters_are_counted() -> None:

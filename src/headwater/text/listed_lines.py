@@ -5,17 +5,20 @@ looked up by hash and then compared letter by letter.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba as nb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from headwater.text.hashing import xxhash64
 from headwater.text.letters import is_space, letters, small_letters
 from headwater.text.utf8 import utf8_bytes
 
-_PRIME = np.uint64(0x100000001B3)
-_EMPTY = np.uint64(0xCBF29CE484222325)
+_SEED = np.uint64(0)
+_SMALL_K = 107
+_BEYOND = 128  # stands for all bytes beyond ASCII, which change with the case
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,23 +30,32 @@ class LineList:
     offsets: NDArray[np.int64]
     places: NDArray[np.int32]
     """Lines by hash with open addressing, -1 where free."""
+    ends: NDArray[np.bool_]
+    """Whether a line begins and ends with two bytes, both as small letters: most lines are dismissed by it."""
+    longest: int
+    """Bytes of the longest line."""
     letters: NDArray[np.uint32]
+    folds: bool
 
     def count(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return per text the lines that are on the list, and all its lines that are not blank."""
-        found, lines, _, _ = _scan(data, offsets, self.data, self.offsets, self.places, self.letters, False)
-        return found, lines
+        return self._scan(data, offsets, False)[:2]
 
     def cut(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """Return the texts without lines that are on the list, and where each begins."""
-        return _scan(data, offsets, self.data, self.offsets, self.places, self.letters, True)[2:]
+        return self._scan(data, offsets, True)[2:]
+
+    def _scan(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], cuts: bool) -> tuple[Any, Any, Any, Any]:
+        return _scan(
+            data, offsets, self.data, self.offsets, self.places, self.ends, self.longest, self.letters, self.folds, cuts
+        )
 
 
 def line_list(entries: pa.Array, *, ignore_case: bool) -> LineList:
     """Return a list of lines ready to be looked up."""
     table = letters(ignore_case=ignore_case)
-    data, offsets, places = _build(*utf8_bytes(entries), table)
-    return LineList(data, offsets, places, table)
+    data, offsets, places, ends = _build(*utf8_bytes(entries), table)
+    return LineList(data, offsets, places, ends, int(np.diff(offsets).max()), table, ignore_case)
 
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations.
@@ -51,18 +63,10 @@ def line_list(entries: pa.Array, *, ignore_case: bool) -> LineList:
 
 
 @nb.njit(cache=True, nogil=True)
-def _hash(data, begin, end):  # type: ignore[no-untyped-def]
-    value = _EMPTY
-    for at in range(begin, end):
-        value = (value ^ np.uint64(data[at])) * _PRIME
-    return value ^ (value >> np.uint64(32))
-
-
-@nb.njit(cache=True, nogil=True)
 def _place(data, begin, end, lines, offsets, places):  # type: ignore[no-untyped-def]
     """Return where a line is in the table, or the free place it would be put."""
     mask = np.uint64(len(places) - 1)
-    place = _hash(data, begin, end) & mask
+    place = xxhash64(data, begin, end, _SEED) & mask
     while places[place] >= 0:
         first = offsets[places[place]]
         if offsets[places[place] + 1] - first == end - begin:
@@ -104,6 +108,7 @@ def _build(data, offsets, table):  # type: ignore[no-untyped-def]
     while size < 2 * entries:
         size *= 2
     places = np.full(size, -1, dtype=np.int32)
+    ends = np.zeros((_BEYOND + 1, _BEYOND + 1), dtype=np.bool_)
     for entry in range(entries):
         first, last = _trimmed(data, offsets[entry], offsets[entry + 1])
         begin = starts[entry]
@@ -111,39 +116,71 @@ def _build(data, offsets, table):  # type: ignore[no-untyped-def]
         place = _place(lines, begin, starts[entry + 1], lines, starts, places)
         if places[place] < 0:
             places[place] = entry
-    return lines[: starts[-1]].copy(), starts, places
+        if first < last:
+            left, right = _end(lines[begin]), _end(lines[starts[entry + 1] - 1])
+            ends[left, right] = True
+            # The Kelvin sign is the one letter beyond ASCII whose small letter is within.
+            if left == _SMALL_K:
+                ends[_BEYOND, right] = True
+            if right == _SMALL_K:
+                ends[left, _BEYOND] = True
+            if left == _SMALL_K and right == _SMALL_K:
+                ends[_BEYOND, _BEYOND] = True
+    return lines[: starts[-1]].copy(), starts, places, ends
 
 
 @nb.njit(cache=True, nogil=True)
-def _scan(data, offsets, entries, entry_offsets, places, table, cuts):  # type: ignore[no-untyped-def]
+def _end(byte):  # type: ignore[no-untyped-def]
+    """Return the place of a line's first or last byte in the table of ends."""
+    if byte >= _BEYOND:
+        return _BEYOND
+    return byte | 32 if 65 <= byte <= 90 else byte
+
+
+@nb.njit(cache=True, nogil=True)
+def _line_feed(data, at, end):  # type: ignore[no-untyped-def]
+    while at < end and data[at] != 10:
+        at += 1
+    return at
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_listed(data, first, last, entries, entry_offsets, places, table, folds, line):  # type: ignore[no-untyped-def]
+    if not folds:
+        return places[_place(data, first, last, entries, entry_offsets, places)] >= 0
+    size = small_letters(data, first, last, table, line, 0)
+    return places[_place(line, 0, size, entries, entry_offsets, places)] >= 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _scan(  # type: ignore[no-untyped-def]
+    data, offsets, entries, entry_offsets, places, ends, longest, table, folds, cuts
+):  # fmt: skip
     texts = len(offsets) - 1
     found = np.zeros(texts, dtype=np.int32)
     lines = np.zeros(texts, dtype=np.int64)
     out = np.empty(offsets[-1] - offsets[0] if cuts else 0, dtype=np.uint8)
     starts = np.zeros(texts + 1, dtype=np.int64)
-    longest_text = longest = 0
-    for row in range(texts):
-        longest_text = max(longest_text, offsets[row + 1] - offsets[row])
-    for entry in range(len(entry_offsets) - 1):
-        longest = max(longest, entry_offsets[entry + 1] - entry_offsets[entry])
-    line = np.empty(2 * longest_text + 8, dtype=np.uint8)
+    # A small letter takes at most three bytes where its capital takes one, or one where it takes three.
+    longest *= 3
+    line = np.empty(3 * longest + 8, dtype=np.uint8)
     for row in range(texts):
         end = offsets[row + 1]
         at = offsets[row]
         written = starts[row]
         first_line = True
         while at <= end:
-            stop = at
-            while stop < end and data[stop] != 10:
-                stop += 1
-            first, last = _trimmed(data, at, stop)
+            stop = _line_feed(data, at, end)
+            first, last = at, stop
+            if first < last and (
+                data[first] <= 32 or data[last - 1] <= 32 or data[first] >= 128 or data[last - 1] >= 128
+            ):
+                first, last = _trimmed(data, first, last)
             listed = False
             if first < last:
                 lines[row] += 1
-                # A small letter takes at most half as many bytes more, or a third of them, than its capital.
-                if last - first <= 3 * longest:
-                    size = small_letters(data, first, last, table, line, 0)
-                    listed = places[_place(line, 0, size, entries, entry_offsets, places)] >= 0
+                if last - first <= longest and ends[_end(data[first]), _end(data[last - 1])]:
+                    listed = _is_listed(data, first, last, entries, entry_offsets, places, table, folds, line)
                     found[row] += listed
             if cuts and not listed:
                 if not first_line:

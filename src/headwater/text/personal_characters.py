@@ -75,7 +75,10 @@ def is_one_of(value, hashes):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def word_before(data, begin, at):  # type: ignore[no-untyped-def]
-    """Return the hash of the word before ``at``, or 0: letters, behind at most four spaces and signs (``.:=#(``)."""
+    """Return the hash of the word before ``at``, or 0: letters, behind at most four spaces and signs (``.:=#(``).
+
+    In scripts without spaces the last two characters are the word.
+    """
     end = at
     for _ in range(4):
         if end <= begin:
@@ -88,10 +91,16 @@ def word_before(data, begin, at):  # type: ignore[no-untyped-def]
         else:
             break
     first = end
-    while (
-        first > begin and end - first < _LONGEST_WORD and (data[first - 1] >= 0x80 or is_kind(data[first - 1], LETTER))
-    ):
-        first -= 1
+    if end - 6 >= begin and data[end - 1] >= 0x80 and data[end - 3] >= 0xE3 and data[end - 6] >= 0xE3:
+        first = end - 6
+    else:
+        while first > begin and end - first < _LONGEST_WORD:
+            if is_kind(data[first - 1], LETTER):
+                first -= 1
+            elif first - 2 >= begin and data[first - 1] >= 0x80 and 0xC3 <= data[first - 2] <= 0xD4:
+                first -= 2  # Latin to Cyrillic
+            else:
+                break
     if first == end:
         return np.uint64(0)
     return word_hash(data, first, end)

@@ -35,8 +35,8 @@ _PHONES = word_hashes((
     "tel", "telephone", "phone", "phones", "fax", "telefax", "mobile", "cell", "cellphone", "gsm", "whatsapp", "ph",
     "telefon", "telephon", "mobil", "handy", "tlf", "tfn", "telefoon", "telefono", "tel\u00e9fono", "m\u00f3vil",
     "celular", "telefone", "telem\u00f3vel", "t\u00e9l\u00e9phone", "t\u00e9l", "\u0442\u0435\u043b",
-    "\u0442\u0435\u043b\u0435\u0444\u043e\u043d", "\u0444\u0430\u043a\u0441", "\u7535\u8bdd",
-    "\u8054\u7cfb\u7535\u8bdd",
+    "\u0442\u0435\u043b\u0435\u0444\u043e\u043d", "\u0444\u0430\u043a\u0441",
+    "\u0422\u0435\u043b", "\u0422\u0435\u043b\u0435\u0444\u043e\u043d", "\u0424\u0430\u043a\u0441", "\u7535\u8bdd",
     "\u624b\u673a", "\u96fb\u8a71", "\u624b\u6a5f",
 ))  # fmt: skip
 _SOCIAL = word_hashes(("ssn", "security"))

@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from headwater.text.hashing import xxhash64
 from headwater.text.pieces import Cut, character_kinds, character_kinds_of, piece_end
 
 MOST_PIECES = 1 << 20
@@ -23,7 +24,7 @@ _WINDOW = 1 << 16
 """Bytes of a text that are looked at together, so that memory does not depend on the length of texts."""
 _LOOK_AHEAD = 3
 """Characters behind a piece that its end can depend on: a contraction."""
-_M1, _M2 = np.uint64(0x9FB21C651E98DF25), np.uint64(0xD6E8FEB86659FD93)
+_SEED = np.uint64(0)
 
 CountPieces = Callable[[list[str]], Sequence[int]]
 
@@ -76,22 +77,8 @@ class PieceCounts:
 
 @nb.njit(cache=True, nogil=True)
 def _hash(data, begin, end):  # type: ignore[no-untyped-def]
-    """Return a hash of bytes, never 0: eight at a time (after rrmxmx, public domain)."""
-    value = np.uint64(end - begin) * _M1
-    at = begin
-    while at < end:
-        block = np.uint64(0)
-        stop = min(at + 8, end)
-        shift = np.uint64(0)
-        while at < stop:
-            block |= np.uint64(data[at]) << shift
-            shift += np.uint64(8)
-            at += 1
-        value = (value ^ block) * _M1
-        value ^= value >> np.uint64(28)
-        value *= _M2
-        value ^= value >> np.uint64(31)
-    return max(value, np.uint64(1))
+    """Return a hash of a piece, never 0."""
+    return max(xxhash64(data, begin, end, _SEED), np.uint64(1))
 
 
 @nb.njit(cache=True, nogil=True)
