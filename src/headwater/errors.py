@@ -74,5 +74,5 @@ class Diverged(HeadwaterError):  # noqa: N818  (it is what happened; a loop keep
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest known word, or an empty string."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, [str(one) for one in known], n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -91,12 +91,15 @@ def _silent(done: int, total: int, what: str) -> None:
     """Tell nobody."""
 
 
-def _with_page(result: CurateResult, folder: Path, report: Path | None) -> CurateResult:
-    """Write the page of a curation into its folder, and a copy where one is wanted."""
-    page = render_curate_report(result)
-    for path in (folder / "report.html", *((report,) if report is not None else ())):
-        write_text(path, page)
-    return result
+def _page_of_curation(folder: Path, report: Path | None = None) -> Callable[[CurateResult], None]:
+    """Return what writes the page of a curation into its folder, and a copy where one is wanted."""
+
+    def write(result: CurateResult) -> None:
+        page = render_curate_report(result)
+        for path in (folder / "report.html", *((report,) if report is not None else ())):
+            write_text(path, page)
+
+    return write
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +279,7 @@ class Project:
         """
         store = store_folder(self.folder)
         with open_engine(engine, workers) as running:
-            result = curate_files(
+            return curate_files(
                 paths,
                 settings,
                 out,
@@ -285,8 +288,8 @@ class Project:
                 output_format=output_format,
                 restart=restart,
                 more=lambda working: held_by_project(settings, store, working),
+                page=_page_of_curation(out, report),
             )
-        return _with_page(result, out, report)
 
     def rethreshold(
         self,
@@ -306,8 +309,8 @@ class Project:
             progress: told what is being done.
             output_format: format of the documents in ``out``.
         """
-        result = rethreshold_folder(folder, thresholds, out, progress, output_format=output_format)
-        return result if out is None else _with_page(result, out, None)
+        page = _page_of_curation(out) if out is not None else None
+        return rethreshold_folder(folder, thresholds, out, progress, output_format=output_format, page=page)
 
     def mirror(
         self,

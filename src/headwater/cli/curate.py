@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from headwater.cli.environment import with_environment_names
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, pairs
 from headwater.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from headwater.curate.result import CurateResult
+    from headwater.curate.settings import CurateSettings
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the documents and the report.")]
 Set = Annotated[
@@ -27,6 +29,7 @@ MostLost = Annotated[
 ]
 
 
+@with_environment_names("curate")
 def curate(
     paths: Annotated[
         list[str],
@@ -133,12 +136,10 @@ def curate(
     _check_share(most_lost)
     place = Project(project)
     if dry_run:
-        from headwater.cli.curate_output import plan_summary
-        from headwater.curate import plan_curation
-
-        print(plan_summary(plan_curation(paths, settings), settings, out))
+        _print_plan(paths, settings, out, as_json=as_json)
         return
-    resume = shlex.join(["headwater", *sys.argv[1:]])
+    # Gone on with, it must not throw away what there is.
+    resume = shlex.join(["headwater", *(word for word in sys.argv[1:] if word != "--restart")])
     result = _carried_out(
         lambda progress: place.curate(
             paths,
@@ -158,6 +159,7 @@ def curate(
     _exit(result, check=check, most_lost=most_lost)
 
 
+@with_environment_names("rethreshold")
 def rethreshold(
     folder: Annotated[Path, typer.Argument(help="Folder that headwater curate wrote.")],
     *,
@@ -179,7 +181,7 @@ def rethreshold(
     _check_share(most_lost)
     result = _carried_out(
         lambda progress: Project(Path()).rethreshold(folder, changes, out, progress, output_format=output_format),
-        "Interrupted. Nothing was changed.",
+        "Interrupted. The curation in the folder is as it was; what was begun is made anew by the same command.",
         quiet=quiet,
     )
     _print(result, as_json=as_json, most_lost=most_lost)
@@ -259,6 +261,19 @@ def _exit(result: "CurateResult", *, check: bool, most_lost: float) -> None:
         raise typer.Exit(2)
     if check and alarming(result, most_lost):
         raise typer.Exit(1)
+
+
+def _print_plan(paths: list[str], settings: "CurateSettings", out: Path, *, as_json: bool) -> None:
+    from headwater.cli.curate_output import plan_json, plan_summary
+    from headwater.cli.output import print_json
+    from headwater.curate import plan_curation
+    from headwater.curate.job import foreseen_steps
+
+    steps, plan = foreseen_steps(settings), plan_curation(paths, settings)
+    if as_json:
+        print_json({"plan": plan_json(plan, steps, settings, out)})
+    else:
+        print(plan_summary(plan, steps, out))
 
 
 def _print(result: "CurateResult", *, as_json: bool, most_lost: float) -> None:

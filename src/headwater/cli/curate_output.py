@@ -11,6 +11,7 @@ from headwater.report.text import count, name, percent, plural, printable
 
 if TYPE_CHECKING:
     from headwater.curate.settings import CurateSettings
+    from headwater.curate.steps import Steps
     from headwater.sources import ShardPlan
 
 _MOST_RULES = 20
@@ -177,11 +178,25 @@ def pair_lines(pairs: Sequence[PairSample]) -> list[str]:
     return lines
 
 
-def plan_summary(plan: "ShardPlan", settings: "CurateSettings", out: Path) -> str:
-    """Return what a curation would do, for ``--dry-run``."""
-    from headwater.curate.steps import steps_of
+def plan_json(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", out: Path) -> dict[str, Any]:
+    """Return what a curation would do, for scripts."""
+    return {
+        "files": [file.path for file in plan.files],
+        "bytes": plan.size_bytes,
+        "parts": len(plan.shards),
+        "operators": [operator.name for operator in steps.operators],
+        "rules": [
+            {"rule": str(rule.reason), "family": rule.family, "measure": rule.measure, "threshold": rule.threshold}
+            for rule in steps.rules.rules
+            if rule.threshold is not None
+        ],
+        "writes": [str(out)],
+        "settings": settings.model_dump(mode="json"),
+    }
 
-    steps = steps_of(settings)
+
+def plan_summary(plan: "ShardPlan", steps: "Steps", out: Path) -> str:
+    """Return what a curation would do, for ``--dry-run``."""
     rows = [(str(rule.reason), rule.family, str(rule)) for rule in steps.rules.rules if rule.threshold is not None]
     return "\n".join(
         [

@@ -39,9 +39,11 @@ app.add_typer(runs_app, name="runs")
 app.command(
     epilog="Example: headwater audit crawl/*.jsonl.zst --human essays.jsonl --ai chatbot.jsonl --by source,month"
 )(audit)
-app.command(epilog="Example: headwater curate crawl/*.jsonl.zst --out clean --evaluation benchmarks/")(curate)
 app.command(
-    epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30"
+    epilog="Example: headwater curate crawl/*.jsonl.zst --out clean --evaluation benchmarks/",
+)(curate)
+app.command(
+    epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30",
 )(rethreshold)
 app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
 app.add_typer(detector_app, name="detector")

@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headwater.curate.claim import begin_anew, claimed
 from headwater.curate.concluding import Ended, conclude, read_manifest, rules_of
-from headwater.curate.finishing import BATCH, RESERVED, FinishTask, write_decided
+from headwater.curate.finishing import RESERVED, FinishTask, stored_batches, write_decided
 from headwater.curate.outputs import Folder, OutputFormat
 from headwater.curate.pairs import find_copies, wanted_places
 from headwater.curate.result import CurateResult
@@ -27,8 +28,9 @@ from headwater.curate.rules import RuleSet
 from headwater.curate.settings import CurateSettings
 from headwater.curate.signatures import Signatures
 from headwater.curate.steps import COPIED, Steps
+from headwater.engine.attempt import peak_bytes
 from headwater.errors import InputError, StoreError
-from headwater.store import parquet_file, writer_lock
+from headwater.store import parquet_file, replaced_file
 
 Progress = Callable[[int, int, str], None]
 
@@ -42,6 +44,7 @@ def rethreshold_folder(
     progress: Progress = lambda done, total, what: None,
     *,
     output_format: OutputFormat = "parquet",
+    page: Callable[[CurateResult], None] | None = None,
 ) -> CurateResult:
     """Decide again on a finished curation with other thresholds and return what comes of it.
 
@@ -51,6 +54,7 @@ def rethreshold_folder(
         out: an empty folder for the documents as decided now; none: nothing is written, only counted.
         progress: told what is being done.
         output_format: format of the documents in ``out``.
+        page: writes the report; the work counts as finished only afterwards.
 
     Raises:
         InputError: the folder holds no finished curation, or with ``out`` one whose documents are not Parquet.
@@ -62,17 +66,16 @@ def rethreshold_folder(
     rules_of(manifest).changed(thresholds, "--set")  # a mistyped rule leaves no folder behind
     if out is None:
         with tempfile.TemporaryDirectory(prefix="headwater-rethreshold-") as temporary:
-            return _decided(source, manifest, thresholds, Folder(Path(temporary)), progress, None)
+            return _decided(source, manifest, thresholds, Folder(Path(temporary)), progress, None, page)
     if manifest["format"] != "parquet":
         raise InputError(
             f"the documents in {folder} are {manifest['format']}; deciding on them again needs Parquet. "
             "Leave --out away to see what would change, or curate again with --format parquet."
         )
-    if out.exists() and any(entry.name != ".work" for entry in out.iterdir()):
-        raise StoreError(f"{out} is not empty. Choose an empty or a new folder with --out.")
     target = Folder(out)
-    with writer_lock(target.work / "locks", "curation", run="headwater rethreshold"):
-        return _decided(source, manifest, thresholds, target, progress, output_format)
+    with claimed(target, "rethreshold"):
+        begin_anew(target)
+        return _decided(source, manifest, thresholds, target, progress, output_format, page)
 
 
 def _decided(
@@ -82,6 +85,7 @@ def _decided(
     target: Folder,
     progress: Progress,
     output_format: OutputFormat | None,
+    page: Callable[[CurateResult], None] | None,
 ) -> CurateResult:
     begun, cpu = time.monotonic(), time.process_time()
     rules = rules_of(manifest).changed(thresholds, "--set")
@@ -94,9 +98,11 @@ def _decided(
         progress(number, len(shards), "deciding again")
         _write_passing(source.signals(number), target.measured(number), first_rules, signed=copies_wanted)
     held = [target.held(number) for number in range(len(manifest["held"]))]
-    for name, path in zip(manifest["held"], held, strict=True):
+    for path in held[:1]:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.path / name, path)
+    for name, path in zip(manifest["held"], held, strict=True):
+        with (source.path / name).open("rb") as theirs, replaced_file(path) as ours:
+            shutil.copyfileobj(theirs, ours)
     copies = None
     if copies_wanted:
         signals = [target.measured(number) for number in shards]
@@ -135,6 +141,7 @@ def _decided(
             output_format=output_format or "parquet",
             copies=copies,
             cuts=None,
+            compared=tuple(shards),
             read=int(manifest["documents"]["in"]),
             bad=dict(manifest["bad_by_kind"]),
             finished=finished,
@@ -144,8 +151,9 @@ def _decided(
             workers=1,
             seconds=time.monotonic() - begun,
             cpu_seconds=time.process_time() - cpu,
-            peak_rss_mb=0.0,
-        )
+            peak_rss_mb=peak_bytes() / 1e6,
+        ),
+        page or (lambda result: None),
     )
 
 
@@ -157,7 +165,7 @@ def _write_passing(signals: Path, out: Path, rules: RuleSet, *, signed: bool) ->
     with pq.ParquetFile(signals) as stored:
         schema = pa.schema([*(stored.schema_arrow.field(name) for name in _RESOLVED), pa.field("passing", pa.bool_())])
         with parquet_file(out, schema) as writer:
-            for batch in stored.iter_batches(BATCH, columns=[*_RESOLVED, "measured"]):
+            for batch in stored_batches(stored, [*_RESOLVED, "measured"]):
                 passing = pc.equal(pc.list_value_length(rules.decide(batch["measured"])), 0)
                 columns = [passing if field.name == "passing" else batch[field.name] for field in schema]
                 writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
@@ -178,7 +186,7 @@ def _stored(
     signals = stack.enter_context(pq.ParquetFile(source.signals(number)))
     known = pa.schema([field for field in signals.schema_arrow if field.name not in {"kept", "reasons"}])
     if not documents:
-        return (batch.select(known.names) for batch in signals.iter_batches(BATCH)), known
+        return (batch.select(known.names) for batch in stored_batches(signals)), known
     kept = stack.enter_context(pq.ParquetFile(source.kept(number, "parquet")))
     dropped = stack.enter_context(pq.ParquetFile(source.dropped(number, "parquet")))
     own = [
@@ -193,7 +201,7 @@ def _stored(
 
     def batches() -> Iterator[pa.RecordBatch]:
         stays, goes = _Rows(kept), _Rows(dropped)
-        for batch in signals.iter_batches(BATCH):
+        for batch in stored_batches(signals):
             flags = batch["kept"].to_numpy(zero_copy_only=False)
             rows = [stays.next(int(flags.sum())), goes.next(int((~flags).sum()))]
             # The kept documents come first in what is put together; each row says where its own is.
@@ -217,7 +225,7 @@ class _Rows:
     """The rows of a Parquet file, so many at a time."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
-        self._batches = file.iter_batches(BATCH)
+        self._batches = stored_batches(file)
         self._held = pa.Table.from_batches([], file.schema_arrow)
 
     def next(self, count: int) -> pa.Table:

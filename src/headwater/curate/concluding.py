@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from headwater import __version__
+from headwater.curate.claim import clear_work, sweep
 from headwater.curate.examples import merged_samples
 from headwater.curate.finishing import Finished
 from headwater.curate.outputs import Folder, OutputFormat
@@ -42,6 +43,8 @@ class Ended:
     copies: Resolved | None
     cuts: Path | None
     """Folder of what was cut out of the documents."""
+    compared: tuple[int, ...]
+    """Numbers of the shards in which copies were looked for, in order."""
     read: int
     bad: Mapping[str, int]
     finished: Mapping[int, Finished]
@@ -55,10 +58,14 @@ class Ended:
     peak_rss_mb: float
 
 
-def conclude(ended: Ended) -> CurateResult:
+def conclude(ended: Ended, page: Callable[[CurateResult], None]) -> CurateResult:
     """Count a curation, write what stands for the whole of it, and return what was found.
 
     The manifest comes last. Where parts failed there is none, so that the same command takes them up again.
+
+    Args:
+        ended: the curation.
+        page: writes the report.
 
     Raises:
         HeadwaterError: every part failed.
@@ -71,18 +78,17 @@ def conclude(ended: Ended) -> CurateResult:
         )
     folder, copies = ended.folder, ended.copies
     result = _counted(ended)
+    signals = [folder.signals(number) if number in ended.finished else None for number in ended.compared]
     if copies is not None:
-        signals = [folder.signals(number) for number in copies.shards if number in ended.finished]
         write_pairs(copies, signals, ended.held, ended.files, ended.held_files, folder.pairs)
     if ended.cuts is not None:
-        signals = [folder.signals(number) for number in ended.finished]
         write_copied(ended.cuts, signals, ended.held, ended.files, ended.held_files, folder.copied)
     _join_rejects(ended)
+    page(result)
+    sweep(folder)
     if not ended.failed:
         write_json(folder.manifest, _manifest(ended, result))
-        for entry in folder.work.iterdir():
-            if entry.name != "locks":
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        clear_work(folder)
     return result
 
 

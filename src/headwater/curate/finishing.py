@@ -1,9 +1,10 @@
 """The second pass over a shard: with what is known of copies, decide, and write what stays and what does not."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,16 @@ def finish_shard(task: FinishTask) -> Finished:
     The same shard, rules and copies give the same bytes, whichever process does it.
     """
     with pq.ParquetFile(task.folder.measured(task.shard)) as stored:
-        return write_decided(stored.iter_batches(BATCH), stored.schema_arrow, task)
+        return write_decided(stored_batches(stored), stored.schema_arrow, task)
+
+
+def stored_batches(file: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield what is stored of a shard in batches within its row groups, which are as large as a batch that was read.
+
+    Without that a batch is so many documents, however long they are.
+    """
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(BATCH, row_groups=[group], columns=columns)
 
 
 def write_decided(batches: Iterable[pa.RecordBatch], schema: pa.Schema, task: FinishTask) -> Finished:
@@ -113,7 +123,7 @@ def write_decided(batches: Iterable[pa.RecordBatch], schema: pa.Schema, task: Fi
             place += batch.num_rows
             kept += int(pc.sum(stays).as_py() or 0)
     result = Finished(task.shard, kept, place - kept, merged_samples(samples), shown)
-    write_json(folder.done("finished", task.shard), _note(result))
+    write_json(folder.done("finished", task.shard), _note(result, task))
     return result
 
 
@@ -218,8 +228,11 @@ class _Documents:
             "duplicate_of": copies.kept_id_by_row(batch.num_rows),
             "curated_text": batch["curated"],
         }
-        self._write_kept(self._made(batch, self._kept, known, pc.coalesce(batch["curated"], text)).filter(stays))
-        self._write_dropped(self._made(batch, self._dropped, known, text).filter(pc.invert(stays)))
+        kept = self._made(batch, self._kept, known, pc.coalesce(batch["curated"], text)).filter(stays)
+        dropped = self._made(batch, self._dropped, known, text).filter(pc.invert(stays))
+        for write, part in ((self._write_kept, kept), (self._write_dropped, dropped)):
+            if part.num_rows:  # a row group without rows is one that some readers choke on
+                write(part)
 
     def _made(
         self, batch: pa.RecordBatch, schema: pa.Schema, known: Mapping[str, pa.Array], text: pa.Array
@@ -241,9 +254,23 @@ def _shown(batch: pa.RecordBatch, row: int, task: FinishTask) -> Shown:
     return Shown(batch["document"].field(task.text)[row].as_py()[:CHARACTERS], place, batch["source"][row].as_py())
 
 
-def _note(result: Finished) -> dict[str, object]:
+def _compared_with(task: FinishTask) -> str:
+    """Return hexadecimal digits that name what a shard depends on besides itself: the other shards."""
+    copies = read_copies(task.copies, task.place_among)
+    known = pa.table({"place": copies.places, "reason": copies.reasons, "kept_id": copies.kept_ids})
+    parts = [known] if task.cuts is None else [known, read_cuts(task.cuts, task.place_among).select(["row", "runs"])]
+    hashed = blake2b(repr(task.wanted).encode(), digest_size=8)
+    for part in parts:
+        with pa.ipc.new_stream(sink := pa.BufferOutputStream(), part.schema) as stream:
+            stream.write_table(part.combine_chunks())
+        hashed.update(sink.getvalue())
+    return hashed.hexdigest()
+
+
+def _note(result: Finished, task: FinishTask) -> dict[str, object]:
     return {
         "shard": result.shard,
+        "compared_with": _compared_with(task),
         "kept": result.kept,
         "dropped": result.dropped,
         "samples": {
@@ -253,11 +280,20 @@ def _note(result: Finished) -> dict[str, object]:
     }
 
 
-def read_finished(note: Path) -> Finished | None:
-    """Return what the second pass over a shard came to, or None where it is not finished."""
-    if not note.exists():
+def read_finished(task: FinishTask) -> Finished | None:
+    """Return what the second pass over a shard came to, or None where it is not finished.
+
+    Nor is it where other copies were known of then, because shards failed that are there now.
+    """
+    folder, note = task.folder, task.folder.done("finished", task.shard)
+    outputs = [folder.signals(task.shard)]
+    if task.output_format is not None:
+        outputs += [folder.kept(task.shard, task.output_format), folder.dropped(task.shard, task.output_format)]
+    if not note.exists() or not all(path.exists() for path in outputs):
         return None
     found = json.loads(note.read_bytes())
+    if found["compared_with"] != _compared_with(task):
+        return None
     samples = {
         reason: [(rank, Sample(**sample)) for rank, sample in ranked] for reason, ranked in found["samples"].items()
     }

@@ -10,10 +10,10 @@ goes on with the shards that have no note. Everything is ordered by shard and pl
 are the same for any engine and number of workers.
 """
 
-import json
 import os
 import resource
 import shutil
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from headwater import __version__
+from headwater.curate.claim import check_same, claimed
 from headwater.curate.concluding import Ended, conclude
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
 from headwater.curate.copies import held_span_batches, span_batches
@@ -42,10 +43,10 @@ from headwater.curate.sql_rule import SqlRule
 from headwater.curate.steps import Steps, steps_of
 from headwater.curate.warming import compile_first, compiled
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
+from headwater.engine.attempt import peak_bytes
 from headwater.errors import InputError, StoreError
-from headwater.schema import SCHEMA_VERSION, digest
-from headwater.sources import ShardPlan, expand_paths, plan_shards
-from headwater.store import write_json, writer_lock
+from headwater.schema import digest
+from headwater.sources import RejectKind, ShardPlan, expand_paths, plan_shards
 
 Progress = Callable[[int, int, str], None]
 """Told how much is done, of how much, and what is being done."""
@@ -100,6 +101,17 @@ def plan_curation(paths: Sequence[str | Path], settings: CurateSettings, shard_b
     return plan_shards(paths, text=columns.text, id=columns.id, html=columns.html, shard_bytes=shard_bytes)
 
 
+def foreseen_steps(settings: CurateSettings) -> Steps:
+    """Return the steps that settings ask for, without those that need an index of what documents are compared with.
+
+    Raises:
+        ConfigError: settings are wrong.
+    """
+    later = {Reason.EVALUATION_OVERLAP, Reason.PANEL_DOCUMENT, Reason.PANEL_OVERLAP}
+    thresholds = {reason: value for reason, value in settings.thresholds.items() if reason not in later}
+    return steps_of(settings.model_copy(update={"thresholds": thresholds}))
+
+
 def curate_files(
     paths: Sequence[str | Path],
     settings: CurateSettings,
@@ -111,6 +123,7 @@ def curate_files(
     restart: bool = False,
     shard_bytes: int = SHARD_BYTES,
     more: Callable[[Path], More] = lambda folder: NOTHING_MORE,
+    page: Callable[[CurateResult], None] = lambda result: None,
 ) -> CurateResult:
     """Curate files into a folder and return what was found.
 
@@ -124,6 +137,7 @@ def curate_files(
         restart: throw away what an earlier curation left in the folder.
         shard_bytes: size of a shard on disk. It does not change what is decided, only how files are cut.
         more: makes what is compared with besides, in the folder for working files; called again on resuming.
+        page: writes the report; a curation counts as finished only afterwards.
 
     Raises:
         InputError: paths or columns that cannot be used.
@@ -135,16 +149,16 @@ def curate_files(
     progress(0, 0, "looking at the input")
     plan = plan_curation(paths, settings, shard_bytes)
     _check_apart(plan, out)
+    foreseen_steps(settings)  # a fault in the settings is found before anything is written or removed
     columns = Columns.of(plan.schema, settings.columns.text, settings.columns.id, settings.columns.source)
-    with writer_lock(folder.work / "locks", "curation", run="headwater curate"):
-        _check_free(folder, restart=restart)
+    with claimed(folder, "curation", restart=restart):
         added = _evaluation(settings, folder).and_also(more(folder.work))
         steps = steps_of(settings, added.operators, added.rules)
         held_paths: tuple[str | Path, ...] = (*settings.held.paths, *added.held)
         held = plan_shards(held_paths, text=settings.columns.text, shard_bytes=shard_bytes) if held_paths else None
         job = Finding(plan, held, steps, settings, columns, folder, output_format)
         _check_steps(steps, plan, columns)
-        _check_same(job)
+        check_same(folder, "curation", _key(job), restart=restart)
         if not compiled():
             progress(0, 0, "compiling for this machine, once; about half a minute")
             compile_first(steps.operators)
@@ -158,7 +172,7 @@ def curate_files(
         finished, also_failed = _finish(job, phase, measured, copies, cuts)
         failed.update(also_failed)
         progress(0, 0, "counting")
-        return conclude(_ended(job, engine, measured, finished, failed, copies, cuts, costs, begun))
+        return conclude(_ended(job, engine, measured, finished, failed, copies, cuts, costs, begun), page)
 
 
 def _check_apart(plan: ShardPlan, out: Path) -> None:
@@ -169,38 +183,6 @@ def _check_apart(plan: ShardPlan, out: Path) -> None:
             raise InputError(
                 f"{file.path} lies in {out}, where the curation is to be written. Give another folder with --out."
             )
-
-
-def _check_free(folder: Folder, *, restart: bool) -> None:
-    """Make sure that the folder holds nothing, or an unfinished curation.
-
-    Raises:
-        StoreError: it holds a finished curation, or other things.
-    """
-    if restart:
-        _remove(folder)
-    if folder.manifest.exists():
-        raise StoreError(
-            f"{folder.path} holds a finished curation. Choose another folder with --out, or replace it with --restart."
-        )
-    if not _state(folder).exists() and any(entry.name != ".work" for entry in folder.path.iterdir()):
-        raise StoreError(f"{folder.path} is not empty. Choose an empty or a new folder with --out.")
-
-
-def _check_same(job: Finding) -> None:
-    """Make sure that what an earlier run left in the folder is of the same job, and say so for later ones.
-
-    Raises:
-        StoreError: it is of another.
-    """
-    key, state = _key(job), _state(job.folder)
-    if not state.exists():
-        write_json(state, {"schema": SCHEMA_VERSION, "key": key})
-    elif json.loads(state.read_bytes())["key"] != key:
-        raise StoreError(
-            f"{job.folder.path} holds an unfinished curation of other files or with other settings. Go on with that "
-            "one by giving its command again, choose another folder with --out, or start anew with --restart."
-        )
 
 
 def _check_steps(steps: Steps, plan: ShardPlan, columns: Columns) -> None:
@@ -219,32 +201,18 @@ def _check_steps(steps: Steps, plan: ShardPlan, columns: Columns) -> None:
         steps.tokens.check()
 
 
-def _state(folder: Folder) -> Path:
-    return folder.work / "job.json"
-
-
 def _evaluation(settings: CurateSettings, folder: Folder) -> More:
     """Return the search for leaks of evaluation sets, with their index made where it is not there yet."""
     sets = settings.evaluation
     if not sets.paths:
         return NOTHING_MORE
+    # Named by the files as they are: an index of others would leave out leaks unseen.
     files = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in expand_paths(sets.paths)]
     index = folder.work / f"evaluation-{digest([files, sets.columns, sets.ngram])}.arrow"
     if not index.exists():
         write_evaluation_index(index, read_evaluation_set(sets.paths, sets.columns), n=sets.ngram)
     rule = Rule(Reason.EVALUATION_OVERLAP, "evaluation_ngrams", "above", 0, "leaks")
     return More(operators=(EvaluationOverlap(str(index)),), rules=(rule,))
-
-
-def _remove(folder: Folder) -> None:
-    """Remove what a curation wrote, and nothing else."""
-    for part in ("kept", "dropped", "signals", "held"):
-        shutil.rmtree(folder.path / part, ignore_errors=True)
-    for entry in folder.work.iterdir() if folder.work.exists() else ():
-        if entry.name != "locks":
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink()
-    for file in (folder.pairs, folder.copied, folder.rejects, folder.report, folder.manifest):
-        file.unlink(missing_ok=True)
 
 
 def _key(job: Finding) -> str:
@@ -264,14 +232,28 @@ class _Costs:
     """What the work took, in all processes."""
 
     def __init__(self) -> None:
-        self.cpu_seconds = 0.0
-        self.peaks: dict[str, int] = {}
+        self._here = f"{socket.gethostname()}:{os.getpid()}"
+        self._begun = time.process_time()
+        self._others_seconds = 0.0
+        self._peaks: dict[str, int] = {}
 
     def add(self, done: Done[Any]) -> None:
-        """Add what a task took."""
-        self.cpu_seconds += done.usage.cpu_seconds
+        """Add what a task took; what was done in this process is counted with the rest of it."""
         worker = done.usage.worker
-        self.peaks[worker] = max(self.peaks.get(worker, 0), done.usage.peak_bytes)
+        if worker != self._here:
+            self._others_seconds += done.usage.cpu_seconds
+            self._peaks[worker] = max(self._peaks.get(worker, 0), done.usage.peak_bytes)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor seconds of this process since the beginning, and of all tasks elsewhere."""
+        return time.process_time() - self._begun + self._others_seconds
+
+    @property
+    def peak_mb(self) -> float:
+        """The peak of this process plus those of its workers, in MB."""
+        here = peak_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return (here + sum(self._peaks.values())) / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +301,11 @@ def _measure(job: Finding, phase: _Phase) -> tuple[dict[int, Measured], dict[int
     """Return every shard after the first pass, and those that could not be worked on."""
     files = tuple(file.path for file in job.plan.files)
     notes = {shard.number: job.folder.done("measured", shard.number) for shard in job.plan.shards}
-    measured = {number: found for number, note in notes.items() if (found := read_note(note)) is not None}
+    measured = {
+        number: found
+        for number, note in notes.items()
+        if job.folder.measured(number).exists() and (found := read_note(note)) is not None
+    }
     tasks = [
         MeasureTask(
             shard,
@@ -375,6 +361,7 @@ def _resolve(job: Finding, measured: Mapping[int, Measured], held: Sequence[Path
     if job.steps.signatures is None:
         return None
     folder = job.folder
+    shutil.rmtree(folder.temp, ignore_errors=True)  # of a run that was killed
     signals = [folder.measured(number) for number in measured]
     return find_copies(
         signals, list(measured), held, job.settings.duplicates, folder.work / "copies.parquet", folder.temp
@@ -387,7 +374,8 @@ def _resolve_spans(
     """Find what earlier documents have of each, and return the folder where that is; None where nothing is cut."""
     if job.steps.spans is None:
         return None
-    folder = job.folder.work / "cuts"
+    folder = job.folder.cuts
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed; its lists would be gone on with
     resolve_spans(
         (
             span_batches(job.folder.measured(number), copies.path if copies is not None else None, place)
@@ -408,11 +396,6 @@ def _finish(
     names = {shard.number: str(shard) for shard in job.plan.shards}
     wanted = wanted_places(copies)
     among = {number: place for place, number in enumerate(measured)}
-    finished = {
-        number: found
-        for number in measured
-        if (found := read_finished(job.folder.done("finished", number))) is not None
-    }
     tasks = [
         FinishTask(
             number,
@@ -428,8 +411,9 @@ def _finish(
             wanted.get(number, ()),
         )
         for number in measured
-        if number not in finished
     ]
+    finished = {task.shard: found for task in tasks if (found := read_finished(task)) is not None}
+    tasks = [task for task in tasks if task.shard not in finished]
     failed = {}
     name, size = (lambda task: names[task.shard]), (lambda task: sizes[task.shard])
     for outcome in phase.map(finish_shard, tasks, "deciding", name=name, size=size):
@@ -468,28 +452,35 @@ def _ended(
         output_format=job.output_format,
         copies=copies,
         cuts=cuts,
+        compared=tuple(measured),
         read=sum(measured[number].read for number in finished),
         bad=dict(bad.most_common()),
         finished=finished,
         failed=tuple(failed[number] for number in sorted(failed)),
-        warnings=_warnings(job, failed),
+        warnings=_warnings(job, failed, bad),
         engine=engine.name,
         workers=engine.workers,
         seconds=time.monotonic() - begun,
         cpu_seconds=costs.cpu_seconds,
-        peak_rss_mb=_peak_mb(costs),
+        peak_rss_mb=costs.peak_mb,
     )
 
 
-def _peak_mb(costs: _Costs) -> float:
-    """Return the peak of this process plus those of its workers; where it is its own worker, it counts once."""
-    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    workers = [peak for worker, peak in costs.peaks.items() if not worker.endswith(f":{os.getpid()}")]
-    return (here + sum(workers)) / 1e6
+_HALVED = {
+    RejectKind.TRUNCATED_FILE: "broke off or could not be decoded",
+    RejectKind.CHANGED_FILE: "vanished or changed while it was read",
+    RejectKind.EXPANDS_TOO_MUCH: "grew beyond all measure when it was unpacked",
+}
 
 
-def _warnings(job: Finding, failed: Mapping[int, FailedShard]) -> tuple[str, ...]:
+def _warnings(job: Finding, failed: Mapping[int, FailedShard], bad: Mapping[str, int]) -> tuple[str, ...]:
     warnings = [str(conflict) for conflict in job.plan.conflicts]
+    warnings += [
+        f"in {bad[kind]:,} place{'s' * (bad[kind] != 1)} a file {what}: what came before is in the output, how many "
+        "documents are missing nobody knows. rejects.jsonl names the files."
+        for kind, what in _HALVED.items()
+        if bad.get(kind)
+    ]
     if job.plan.left_out:
         warnings.append(f"columns with names that are needed otherwise were not read: {', '.join(job.plan.left_out)}")
     if failed:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from headwater.curate.steps import Steps
 from headwater.engine import advance, apply_operators
-from headwater.errors import InputError
+from headwater.errors import InputError, did_you_mean
 from headwater.schema import Origin
 from headwater.sources import (
     FILE,
@@ -65,7 +65,8 @@ class Columns:
         for name in (own_id, source):
             if name is not None and name not in schema.names:
                 raise InputError(
-                    f"no file has a column {name!r}. The columns are: {', '.join(schema.names)}. Name one of them."
+                    f"no file has a column {name!r}. The columns are: {', '.join(schema.names)}."
+                    f"{did_you_mean(name, schema.names)}"
                 )
 
         def present(name: str) -> str | None:

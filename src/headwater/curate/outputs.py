@@ -17,6 +17,8 @@ from typing import Literal
 
 OutputFormat = Literal["parquet", "jsonl.zst"]
 MANIFEST = "curation.json"
+DOCUMENTS = ("kept", "dropped", "signals", "held")
+"""The folders with a file per shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,16 @@ class Folder:
     def work(self) -> Path:
         """What a stopped run goes on from."""
         return self.path / ".work"
+
+    @property
+    def state(self) -> Path:
+        """What an unfinished work is, for whoever goes on with it."""
+        return self.work / "job.json"
+
+    @property
+    def cuts(self) -> Path:
+        """What is cut out of the documents."""
+        return self.work / "cuts"
 
     @property
     def temp(self) -> Path:

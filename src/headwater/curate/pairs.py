@@ -161,7 +161,7 @@ def pair_samples(copies: Resolved | None, shown: Mapping[tuple[int, int], Shown]
 
 def write_pairs(
     copies: Resolved,
-    signals: Sequence[Path],
+    signals: Sequence[Path | None],
     held: Sequence[Path],
     files: Sequence[str],
     held_files: Sequence[str],
@@ -171,7 +171,8 @@ def write_pairs(
 
     Args:
         copies: the copies.
-        signals: signals of the shards that took part, in their order.
+        signals: signals of the shards that took part, in their order; none of a shard that failed since, whose pairs
+            are left out.
         held: signatures of what is held, in their order.
         files: names of the files by number.
         held_files: names of the held files by number.
@@ -183,7 +184,7 @@ def write_pairs(
 
 def write_copied(
     cuts: Path,
-    signals: Sequence[Path],
+    signals: Sequence[Path | None],
     held: Sequence[Path],
     files: Sequence[str],
     held_files: Sequence[str],
@@ -193,7 +194,7 @@ def write_copied(
 
     Args:
         cuts: folder that :func:`resolve_spans` wrote.
-        signals: signals of the shards that took part, in their order.
+        signals: as for :func:`write_pairs`.
         held: signatures of what is held, in their order.
         files: names of the files by number.
         held_files: names of the held files by number.
@@ -217,7 +218,12 @@ class _Places:
     """Where every document stands in the files it was read from, to join with."""
 
     def __init__(
-        self, signals: Sequence[Path], held: Sequence[Path], files: Sequence[str], held_files: Sequence[str], temp: Path
+        self,
+        signals: Sequence[Path | None],
+        held: Sequence[Path],
+        files: Sequence[str],
+        held_files: Sequence[str],
+        temp: Path,
     ) -> None:
         self._temp = temp
         self._names = pa.table(
@@ -227,17 +233,18 @@ class _Places:
                 "name": pa.array([*files, *held_files], pa.string()),
             }
         )
+        numbered = [(number, path) for number, path in enumerate([*signals, *held]) if path is not None]
         self._shards = pa.table(
             {
-                "path": [str(path) for path in (*signals, *held)],
-                "shard": pa.array(range(len(signals) + len(held)), pa.int32()),
-                "held": [False] * len(signals) + [True] * len(held),
+                "path": [str(path) for _, path in numbered],
+                "shard": pa.array([number for number, _ in numbered], pa.int32()),
+                "held": [number >= len(signals) for number, _ in numbered],
             }
         )
         # Held files have fewer columns, so each kind is read by itself.
         self._parts = " UNION ALL ".join(
             _PLACE.replace("FILES", ", ".join(_quoted(str(path)) for path in paths))
-            for paths in (signals, held)
+            for paths in ([path for path in signals if path is not None], held)
             if paths
         )
 

@@ -75,7 +75,9 @@ class Holder:
 
 
 @contextmanager
-def writer_lock(folder: Path, name: str, *, run: str = "", wait_seconds: float = 0.0) -> Iterator[None]:
+def writer_lock(
+    folder: Path, name: str, *, run: str = "", wait_seconds: float = 0.0, shown: str = ""
+) -> Iterator[None]:
     """Hold the lock ``name`` while the body runs.
 
     Args:
@@ -83,6 +85,7 @@ def writer_lock(folder: Path, name: str, *, run: str = "", wait_seconds: float =
         name: what is locked, a file name.
         run: run id or command, shown to whoever is refused.
         wait_seconds: how long to wait for another holder; 0 refuses at once (after a tenth of a second).
+        shown: what is locked, in the user's words, for the message; default: the name.
 
     Raises:
         LockedError: another process, or another thread of this one, holds it. The message names the holder.
@@ -94,7 +97,7 @@ def writer_lock(folder: Path, name: str, *, run: str = "", wait_seconds: float =
         # Python opens files non-inheritable (O_CLOEXEC): a started program never keeps the lock.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        _acquire(descriptor, name, wait_seconds)
+        _acquire(descriptor, shown or name, wait_seconds)
         try:
             with storage_errors(path):
                 _write_holder(descriptor, Holder(run, socket.gethostname(), os.getpid(), _now()))
