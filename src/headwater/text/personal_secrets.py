@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from headwater.text.personal_characters import ALNUM, DIGIT, HEX, LETTER, UPPER, WORD, is_kind
 
 _CAPITALS, _ALNUM, _WORD, _URL, _HEX, _URL_DOT = range(6)
-_ANY = 1 << 20
+_ANY = 512
+"""Longest key that is looked for: what is longer is data in base64, and each of its parts might be a beginning."""
+_LONGEST_PARTS = (1 << 10, 1 << 14, 1 << 10)  # of a web token: header, payload, signature
 _HYPHEN, _DOT = 45, 46
 _FEWEST_DISTINCT = 6
 """Distinct characters a random key has at least; one of 16 characters from 32 has fewer in one of 10^8 cases."""
@@ -154,9 +156,10 @@ def _web_token_end(data, end, at):  # type: ignore[no-untyped-def]
             place + 3 <= end and data[place] == 101 and data[place + 1] == 121 and data[place + 2] == 74
         ):
             return -1
-        while place < end and (is_kind(data[place], WORD) or data[place] == _HYPHEN):
+        stop = min(end, first + _LONGEST_PARTS[part] + 1)
+        while place < stop and (is_kind(data[place], WORD) or data[place] == _HYPHEN):
             place += 1
-        if place - first < _SHORTEST_PART:
+        if not _SHORTEST_PART <= place - first <= _LONGEST_PARTS[part]:
             return -1
         if part < 2:
             if place >= end or data[place] != _DOT:
