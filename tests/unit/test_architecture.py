@@ -86,7 +86,7 @@ PUBLIC = {
         gate_verdict references render_audit_report render_curate_report render_forecast_report render_gate_report render_lab_report render_lineage_report render_report run_verdict""",
     "sources": """HARMLESS SAMPLE_CHARACTERS document_writer FILE InputFile Layout Part ROW ReadSettings Shard ShardPlan ShardReport ShardStream plan_shards read_shard
         OWN_COLUMNS WRITABLE Columns DocumentStream DocumentationCorpus ReadReport Reject RejectKind RejectLog
-        check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table write_documents""",
+        check_outputs collect_documentation expand_paths format_of read_documentation read_documents read_table warm write_documents""",
     "store": """PANELS Holder Ledger Panel Panels Part RunFolder RunState SealedPanel Split SplitRow Table append_line document_table json_text
         lineage_table list_runs lock_holder merge_overlapping open_panels parquet_file read_lines replace_folder resolve seal split_by_group sql_text
         replaced_file storage_errors store_folder toml_text write_bytes write_json write_parquet write_text writer_lock""",

@@ -12,7 +12,9 @@ import pytest
 import zstandard
 
 from headwater.errors import InputError
-from headwater.sources import Reject, RejectLog, ShardPlan, plan_shards, read_shard
+from headwater.sources import Reject, RejectLog, ShardPlan, document_writer, plan_shards, read_shard, warm
+from headwater.sources.html import page_text
+from headwater.text import html_shape, json_columns, json_lines, json_writing
 
 DATA = Path("../shared/data")
 
@@ -434,3 +436,18 @@ def test_real_files_give_what_reading_by_rows_gives(name: str, tmp_path: Path) -
         assert table["meta"].null_count == len(rows)
         assert table.drop_columns(["meta", "_file", "_row"]).to_pylist() == rows
         assert table["_row"].to_pylist() == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the data shared beside the checkout are not here")
+def test_nothing_is_compiled_once_reading_is_warm(tmp_path: Path) -> None:
+    warm()
+    modules = (json_lines, json_columns, json_writing, html_shape)
+    kernels = [value for module in modules for value in vars(module).values() if hasattr(value, "signatures")]
+    before = [len(kernel.signatures) for kernel in kernels]
+    assert len(kernels) > 20
+    table, _ = read_all(DATA / "crawl" / "pile_open_subsets.jsonl.zst", DATA / "lm" / "novels_de.jsonl.zst")
+    with document_writer(tmp_path / "a.jsonl.zst", table.schema) as write:
+        for batch in table.to_batches():
+            write(batch)
+    page_text("<div><p>Some text</p></div>")
+    assert [len(kernel.signatures) for kernel in kernels] == before

@@ -15,6 +15,7 @@ from headwater.curate.sentences import SpanHashes, resolve_spans
 from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
 from headwater.engine import Operator, apply_operators
+from headwater.sources import warm as warm_reading
 from headwater.text.piece_counts import PieceCounts
 from headwater.text.pieces import Cut
 from headwater.text.repetition import LARGEST_KERNEL
@@ -36,6 +37,7 @@ def compile_first(operators: Sequence[Operator]) -> None:
 
 def warm() -> None:
     """Compile and cache every kernel by running it on two short texts (seconds the first time)."""
+    warm_reading()
     Language()(_BATCH)
     PersonalData(action="mask")(_BATCH)
     for what in ("words", "lines", "substring", "characters"):

@@ -15,6 +15,7 @@ from headwater.sources.read import (
 from headwater.sources.rejects import HARMLESS, SAMPLE_CHARACTERS, Reject, RejectKind, RejectLog
 from headwater.sources.rows import OWN_COLUMNS, Columns
 from headwater.sources.shards import ShardPlan, ShardReport, ShardStream, plan_shards, read_shard
+from headwater.sources.warming import warm
 from headwater.sources.write import WRITABLE, document_writer, write_documents
 
 __all__ = [
@@ -49,5 +50,6 @@ __all__ = [
     "read_documents",
     "read_shard",
     "read_table",
+    "warm",
     "write_documents",
 ]

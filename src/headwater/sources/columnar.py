@@ -1,11 +1,7 @@
 """Reading in columns: what the formats share. A batch is checked, brought into the layout and counted here."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +16,7 @@ from headwater.sources.rejects import SAMPLE_CHARACTERS, Reject, RejectKind, Rej
 from headwater.sources.rows import sample_of
 from headwater.sources.schemas import JSON, MIXED, holds, is_nested, plain_type
 from headwater.sources.stream import ExpansionError
+from headwater.sources.values import json_value
 
 _FREE_BYTES = 1 << 30  # up to here a compressed file may grow as it likes
 
@@ -240,9 +237,11 @@ def _converted(array: pa.Array, given: pa.Field, wanted: pa.Field) -> pa.Array:
     plain = plain_type(array.type)
     into, before = holds(wanted), holds(given)
     if into == JSON and before != JSON:
-        return pa.array([_json(value) for value in array.to_pylist()], pa.string())
+        return pa.array([None if value is None else json_value(value) for value in array.to_pylist()], pa.string())
     if into == MIXED and before != MIXED and not pa.types.is_string(plain) and not pa.types.is_binary(plain):
-        return pa.array([_json(value, bare=True) for value in array.to_pylist()], pa.string())
+        return pa.array(
+            [None if value is None else json_value(value, bare=True) for value in array.to_pylist()], pa.string()
+        )
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if pa.types.is_binary(plain) and pa.types.is_string(wanted.type):
@@ -254,24 +253,3 @@ def _converted(array: pa.Array, given: pa.Field, wanted: pa.Field) -> pa.Array:
         return array.cast(wanted.type, safe=False)
     except pa.ArrowException as error:
         raise InputError(f"column {wanted.name!r} cannot be read as {wanted.type}: {error}") from error
-
-
-def _json(value: Any, *, bare: bool = False) -> str | None:
-    """Return a value as JSON; with ``bare`` dates and other values that JSON writes as strings come without quotes."""
-    if value is None:
-        return None
-    if bare and not isinstance(value, bool | int | float | list | dict):
-        return value if isinstance(value, str) else str(_plain(value))
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case datetime() | date() | time():
-            return value.isoformat()
-        case bytes():
-            return value.decode("utf-8", "backslashreplace")
-        case Decimal():
-            return str(value)
-        case _:
-            return str(value)

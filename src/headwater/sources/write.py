@@ -15,8 +15,10 @@ import zstandard
 from headwater.errors import InputError, StoreError
 from headwater.files import replaced
 from headwater.schema import DOCUMENT
+from headwater.sources.json_text import json_text
 
 WRITABLE = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+_ROWS_AT_ONCE = 4096
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
@@ -55,11 +57,17 @@ def write_documents(data: pa.Table | Iterable[pa.RecordBatch], path: Path | str)
 
 @contextmanager
 def document_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
-    """Yield a function that writes batches to a file as ``write_documents`` does, one after the other.
+    """Yield a function that writes batches of any columns to a file, one after the other.
+
+    The file appears whole or not at all, and the same batches give the same bytes. In JSON nulls are left out, parts of
+    columns are objects and lists, and columns of JSON text become the values they stand for.
 
     Args:
-        path: the file; its suffix says the format.
+        path: the file; its suffix says the format: ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst`` or ``.parquet``.
         schema: schema of the batches.
+
+    Raises:
+        StoreError: the file cannot be written, with what to do about it.
     """
     with _replacing(path) as file:
         if path.name.endswith(".parquet"):
@@ -67,7 +75,13 @@ def document_writer(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Reco
                 yield writer.write_batch
         else:
             with _compressing(file, path.suffix) as out:
-                yield lambda batch: out.write("".join(map(_line, batch.to_pylist())).encode())
+                yield lambda batch: _write_rows(batch, out)
+
+
+def _write_rows(batch: pa.RecordBatch, out: BinaryIO) -> None:
+    for begin in range(0, batch.num_rows, _ROWS_AT_ONCE):
+        text = json_text(batch.slice(begin, _ROWS_AT_ONCE))
+        out.write(text.data)
 
 
 def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: BinaryIO) -> int:

@@ -25,27 +25,27 @@ MAX_DIGITS = 1000
 """A longer number makes a line odd: Python refuses integers of more than 4300 digits."""
 
 _ONES = np.uint64(0x0101010101010101)
-_HIGHS = np.uint64(0x8080808080808080)
-_QUOTES = np.uint64(0x2222222222222222)
-_BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
+HIGHS = np.uint64(0x8080808080808080)
+QUOTES = np.uint64(0x2222222222222222)
+BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 _NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
-_SPACES = np.uint64(0x2020202020202020)
+SPACES = np.uint64(0x2020202020202020)
 
 # Numba infers the types of the kernels' arguments, so they carry no annotations.
 # ruff: noqa: ANN001, ANN201, ANN202, PLR1714
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _zeros(word):  # type: ignore[no-untyped-def]
+def zeros(word):  # type: ignore[no-untyped-def]
     """Return a word whose lowest set bit lies in the lowest zero byte of ``word``; zero when there is none."""
-    return (word - _ONES) & ~word & _HIGHS
+    return (word - _ONES) & ~word & HIGHS
 
 
 @nb.njit(cache=True, nogil=True)
 def _next_newline(data, words, at, end):  # type: ignore[no-untyped-def]
     while at < end:
         if at & 7 == 0:
-            while at + 8 <= end and not _zeros(words[at >> 3] ^ _NEWLINES):
+            while at + 8 <= end and not zeros(words[at >> 3] ^ _NEWLINES):
                 at += 8
             if at >= end:
                 break
@@ -62,8 +62,8 @@ def next_special(data, words, at, end):  # type: ignore[no-untyped-def]
         if at & 7 == 0:
             while at + 8 <= end:
                 word = words[at >> 3]
-                control = (word - _SPACES) & ~word & _HIGHS
-                if _zeros(word ^ _QUOTES) | _zeros(word ^ _BACKSLASHES) | control:
+                control = (word - SPACES) & ~word & HIGHS
+                if zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control:
                     break
                 at += 8
             if at >= end:
