@@ -141,8 +141,8 @@ def test_a_person_is_told_what_became_of_every_document(corpus, tmp_path, cli):
         "curate", corpus, "-o", tmp_path / "out", "--rules", "gopher", "--source", "site", "--workers", 1
     )
     assert code == 0
-    assert out.startswith("24 documents in = 20 kept (87%) + 3 dropped + 1 bad\n")
-    assert "1 worker (embedded), at most" in out
+    assert out.startswith("24 documents in = 20 kept (83.3%) + 3 dropped + 1 bad\n")
+    assert "1 worker (embedded): " in out
     assert "1 missing_text; see rejects.jsonl" in out
     assert str(tmp_path / "out") in out
     assert "Traceback" not in err
@@ -439,7 +439,7 @@ def test_rethresholding_as_scripts_use_it(finished, tmp_path, cli):
     assert json.loads(out)["documents"] == {"in": 24, "kept": 21, "dropped": 2, "bad": 1}
     code, out, _ = cli("rethreshold", folder, "--set", "too_few_words=1000", "-o", tmp_path / "again", "-q")
     assert code == 0
-    assert out.startswith("24 documents in = 0 kept (0%) + 23 dropped + 1 bad\n")
+    assert out.startswith("24 documents in = 0 kept (0.0%) + 23 dropped + 1 bad; 20 fewer than the 20 kept before\n")
     assert read(tmp_path / "again" / "dropped").num_rows == 23
     assert (tmp_path / "again" / "report.html").exists()
     for arguments, said in (

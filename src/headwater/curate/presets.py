@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from headwater.curate.c4 import C4Lines
-from headwater.curate.language import Language
+from headwater.curate.language import Language, check_languages
 from headwater.curate.reasons import Reason
 from headwater.curate.rules import Rule, RuleSet
 from headwater.curate.statistics import TextStatistics
@@ -62,7 +62,13 @@ which asks for 200 characters) and off."""
 
 
 def language_rules(keep: tuple[str, ...] = ("en",), least_score: float = 0.65) -> tuple[Rule, ...]:
-    """Return the rules about language: FineWeb keeps English that is told with a probability of 0.65 or more."""
+    """Return the rules about language: FineWeb keeps English that is told with a probability of 0.65 or more.
+
+    Raises:
+        ConfigError: a code is none the model knows.
+    """
+    if set(keep) != {"en"}:  # which needs no model to be known
+        check_languages(keep)
     return (
         Rule(Reason.OTHER_LANGUAGE, "language", "outside", keep, "language"),
         Rule(Reason.UNSURE_LANGUAGE, "language_score", "below", least_score, "language"),

@@ -204,4 +204,9 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
     for entry in lists.values() if isinstance(lists, dict) else ():
         if isinstance(entry, dict) and "file" in entry:
             entry["file"] = from_file(entry["file"])
+    rules = given.get("custom")
+    for entry in rules.values() if isinstance(rules, dict) else ():
+        # A module is looked for where Python looks for modules.
+        if isinstance(entry, dict) and ".py:" in str(entry.get("python")):
+            entry["python"] = from_file(entry["python"])
     return given, text
