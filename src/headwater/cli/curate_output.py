@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headwater.cli.output import _WIDE, _aligned, _finite
+from headwater.curate.cautions import cautions
 from headwater.curate.outputs import Folder
 from headwater.curate.result import Counts, CurateResult, Loss
 from headwater.report.drawing import shortened
@@ -111,7 +112,7 @@ def rethreshold_summary(result: CurateResult, before: Counts, out: Path | None, 
     return "\n".join(
         [
             f"{_equation(result.documents)}; {said} the {count(before.kept)} kept before",
-            *_findings(result, most_lost, "the report" if out is not None else "what --json prints"),
+            *_findings(result, most_lost, report=out is not None),
             "",
             end,
         ]
@@ -144,22 +145,22 @@ def _speed(result: CurateResult) -> str:
     )
 
 
-def _findings(result: CurateResult, most_lost: float, whole: str = "the report") -> list[str]:
+def _findings(result: CurateResult, most_lost: float, *, report: bool = True) -> list[str]:
     """Return the losses by rule, source, language and origin, and what there is to warn of.
 
     Args:
         result: the curation.
         most_lost: share of its documents above which a source's loss is pointed out.
-        whole: what has all that is left out here.
+        report: whether there is one to refer to.
     """
-    lines = _rules(result, whole)
+    lines = _rules(result, report=report)
     loud = {one.name for one in alarming(result, most_lost)}
     sources = _sources(result, loud)
     if result.n_sources > 1:
         lines += ["", *_losses("source", sources, result.n_sources, loud)]
     if loud and result.n_sources > 1:
         many = f"{len(loud)} source{'s' * (len(loud) != 1)} lost more than {percent(most_lost)}"
-        lines.append(f"! {many}; see in {whole} what it was before you use the output")
+        lines.append(f"! {many}{'; see in the report what it was before you use the output' * report}")
     for what, parts in (("language", result.languages), ("origin", result.origins)):
         if len(parts) > 1:
             lines += ["", *_losses(what, parts[:_MOST_PARTS], len(parts))]
@@ -167,7 +168,7 @@ def _findings(result: CurateResult, most_lost: float, whole: str = "the report")
     return [*lines, "", *remarks] if remarks else lines
 
 
-def _rules(result: CurateResult, whole: str) -> list[str]:
+def _rules(result: CurateResult, *, report: bool) -> list[str]:
     dropping = sorted((rule for rule in result.rules if rule.dropped), key=lambda rule: -rule.dropped)
     if not dropping:
         return []
@@ -175,7 +176,7 @@ def _rules(result: CurateResult, whole: str) -> list[str]:
     rows = [(name(rule.rule), count(rule.dropped), count(rule.alone), rule.sentence) for rule in shown]
     lines = ["", *_table(("dropped by", "documents", "by it alone", ""), rows)]
     if len(dropping) > len(shown):
-        lines.append(f"  and {plural(len(dropping) - len(shown), 'more rule')}; all are in {whole}")
+        lines.append(f"  and {plural(len(dropping) - len(shown), 'more rule')}{'; all are in the report' * report}")
     return lines
 
 
@@ -284,6 +285,7 @@ def plan_summary(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", 
             *_aligned(facts),
             "",
             *(["Drops a document when:", *_aligned(rows)] if rows else ["No rule drops a document."]),
+            *(f"Warning: {caution}" for caution in cautions(settings, steps.rules)),
         ]
     )
 

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from headwater import __version__
+from headwater.curate.cautions import cautions
 from headwater.curate.claim import check_same, claimed
 from headwater.curate.concluding import Ended, conclude
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index
@@ -474,7 +475,7 @@ _HALVED = {
 
 
 def _warnings(job: Finding, failed: Mapping[int, FailedShard], bad: Mapping[str, int]) -> tuple[str, ...]:
-    warnings = [str(conflict) for conflict in job.plan.conflicts]
+    warnings = [*cautions(job.settings, job.steps.rules), *(str(conflict) for conflict in job.plan.conflicts)]
     warnings += [
         f"in {bad[kind]:,} place{'s' * (bad[kind] != 1)} a file {what}: what came before is in the output, how many "
         "documents are missing nobody knows. rejects.jsonl names the files."
