@@ -90,16 +90,15 @@ def lines(draw: st.DrawFn) -> bytes:
 def scanned(data: bytes) -> Iterator[tuple[int, dict[str, bytes], list[tuple[bytes, bytes]]]]:
     """Yield the state, the known and the other members of every line, as the kernel sees them."""
     array = np.frombuffer(data, dtype=np.uint8)
-    words = array[: len(array) // 8 * 8].view("<u8")
     known = [b"text", b"a", "é".encode()]
-    joined, offsets = np.frombuffer(b"".join(known), np.uint8), np.cumsum([0, *map(len, known)]).astype(np.int64)
+    joined, offsets = np.frombuffer(b"".join(known), np.uint8), np.cumsum([0, *map(len, known)]).astype(np.int32)
     rows = 64
     kinds = np.zeros((3, rows), np.uint8)
     starts, stops = np.zeros((2, 3, rows), np.int64)
     line_starts, line_stops = np.zeros((2, rows), np.int64)
     states, rest = np.zeros(rows, np.uint8), np.zeros((500, 5), np.int64)
     count, at, others = json_lines.scan(
-        array, words, 0, len(array), joined, offsets, False, kinds, starts, stops, line_starts, line_stops, states, rest
+        array, 0, len(array), joined, offsets, False, kinds, starts, stops, line_starts, line_stops, states, rest
     )  # fmt: skip
     assert at == len(data)
     for row in range(count):

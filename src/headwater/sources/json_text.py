@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from headwater.sources.schemas import JSON, holds
 from headwater.sources.values import json_value
 
+_SPARE = 8  # headwater.text.json_columns.SPARE, which is not imported here: it loads the compiler
+
 
 class _Cells(NamedTuple):
     """The values of a column as JSON."""
@@ -33,7 +35,7 @@ def json_text(batch: pa.RecordBatch) -> NDArray[np.uint8]:
     cells = [_cells(column, field) for column, field in zip(batch.columns, batch.schema, strict=True)]
     together = _together(cells)
     valid = np.ones(batch.num_rows, dtype=np.uint8)
-    size = len(together.data) + batch.num_rows * (sum(map(len, names)) + len(names) + 3)
+    size = len(together.data) + batch.num_rows * (sum(map(len, names)) + len(names) + 3) + _SPARE
     out, offsets = np.empty(size, dtype=np.uint8), np.empty(batch.num_rows + 1, dtype=np.int64)
     used = json_writing.write_objects(
         together.data,
@@ -49,9 +51,9 @@ def json_text(batch: pa.RecordBatch) -> NDArray[np.uint8]:
     return out[:used]
 
 
-def _joined(names: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _joined(names: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     joined = np.frombuffer(b"".join(names) or b"\0", dtype=np.uint8)
-    return joined, np.cumsum([0, *map(len, names)]).astype(np.int64)
+    return joined, np.cumsum([0, *map(len, names)]).astype(np.int32)
 
 
 def _together(parts: Sequence[_Cells]) -> _Cells:
@@ -108,12 +110,10 @@ def _quoted(array: pa.Array) -> _Cells:
     from headwater.text import json_writing
 
     data, offsets, valid = _strings(array)
-    words = data[: len(data) // 8 * 8].view("<u8")
-    sizes = np.empty(len(valid), dtype=np.int64)
-    out = np.empty(json_writing.quoted_sizes(data, words, offsets, valid, sizes), dtype=np.uint8)
-    json_writing.quote(data, words, offsets, valid, out)
-    stops = np.cumsum(sizes)
-    return _Cells(out, stops - sizes, np.where(valid != 0, stops, stops - sizes - 1))
+    out = np.empty(json_writing.quoted_size(data, offsets, valid) + _SPARE, dtype=np.uint8)
+    ends = np.empty(len(valid) + 1, dtype=np.int64)
+    json_writing.quote(data, offsets, valid, out, ends)
+    return _Cells(out[: ends[-1]], ends[:-1], np.where(valid != 0, ends[1:], ends[:-1] - 1))
 
 
 def _strings(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.uint8]]:
@@ -124,10 +124,9 @@ def _strings(array: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32], NDA
     _, buffer, data = array.buffers()
     offsets = np.frombuffer(buffer, dtype=np.int32)[array.offset : array.offset + len(array) + 1]
     values = np.frombuffer(data or b"", dtype=np.uint8)[: offsets[-1]]
-    begin = offsets[0]
-    if begin or values.ctypes.data % 8:  # the kernels read whole words
-        values, offsets = values[begin:].copy(), offsets - begin
-    values.flags.writeable = False
+    if offsets[0]:
+        values, offsets = values[offsets[0] :], offsets - offsets[0]
+    values.flags.writeable = offsets.flags.writeable = False  # whose buffers they are is nothing to compile anew for
     return values, offsets, _valid(array)
 
 
@@ -153,7 +152,7 @@ def _lists(array: pa.Array) -> _Cells:
 
     part = _cells(array.flatten(), array.type.value_field)
     lengths = pc.fill_null(pc.list_value_length(array).cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-    size = len(part.data) + 5 * len(part.starts) + 2 * len(lengths)
+    size = len(part.data) + 5 * len(part.starts) + 2 * len(lengths) + _SPARE
     out, offsets = np.empty(size, dtype=np.uint8), np.empty(len(lengths) + 1, dtype=np.int64)
     used = json_writing.write_lists(part.data, part.starts, part.stops, lengths, out, offsets)
     return _Cells(out[:used], offsets[:-1], np.where(lengths >= 0, offsets[1:], offsets[:-1] - 1))
@@ -167,7 +166,7 @@ def _objects(array: pa.StructArray) -> _Cells:
     cells = [_cells(column, field) for column, field in zip(array.flatten(), fields, strict=True)]
     together = _together(cells)
     valid = _valid(array)
-    size = len(together.data) + len(array) * (sum(map(len, names)) + 5 * len(names) + 2)
+    size = len(together.data) + len(array) * (sum(map(len, names)) + 5 * len(names) + 2) + _SPARE
     out, offsets = np.empty(size, dtype=np.uint8), np.empty(len(array) + 1, dtype=np.int64)
     used = json_writing.write_objects(
         together.data,

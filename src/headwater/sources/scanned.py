@@ -26,7 +26,6 @@ class ScannedLines(NamedTuple):
     """What the scan noted of some lines; the arrays are written again by the next scan."""
 
     data: NDArray[np.uint8]
-    words: NDArray[np.uint64]
     kinds: NDArray[np.uint8]  # (column, line)
     starts: NDArray[np.int64]
     stops: NDArray[np.int64]
@@ -41,12 +40,12 @@ class _Names:
     """Column names as the kernels need them: one after the other, and where each begins."""
 
     names: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
+    offsets: NDArray[np.int32]
 
     @classmethod
     def of(cls, names: Sequence[bytes]) -> "_Names":
         joined = np.frombuffer(b"".join(names) or b"\0", dtype=np.uint8)
-        return cls(joined, np.cumsum([0, *map(len, names)]).astype(np.int64))
+        return cls(joined, np.cumsum([0, *map(len, names)]).astype(np.int32))
 
 
 class Scanner:
@@ -81,14 +80,12 @@ class Scanner:
         from headwater.text import json_lines
 
         array = np.frombuffer(data, dtype=np.uint8)
-        words = array[: len(array) // 8 * 8].view("<u8")
         at = 0
         while at < len(array):
             end = data.find(b"\n", min(at + self._size_bytes, len(data))) + 1 or len(data)
             self._kinds[:] = json_lines.MISSING
             rows, at, others = json_lines.scan(
                 array,
-                words,
                 at,
                 end,
                 self._names.names,
@@ -107,7 +104,6 @@ class Scanner:
                 continue
             yield ScannedLines(
                 array,
-                words,
                 self._kinds[:, :rows],
                 self._starts[:, :rows],
                 self._stops[:, :rows],
@@ -167,7 +163,7 @@ def _leftovers(
     together = together[np.argsort(together[:, 0], kind="stable")]
     longest = int(np.diff(written.offsets).max(initial=0))
     size = int((together[:, 4] - together[:, 3]).sum() + (together[:, 2] - together[:, 1]).clip(longest).sum())
-    out = np.empty(size + 3 * len(together) + 2 * len(rows), dtype=np.uint8)
+    out = np.empty(size + 3 * len(together) + 2 * len(rows) + json_columns.SPARE, dtype=np.uint8)
     offsets = np.empty(len(rows) + 1, dtype=np.int32)
     valid = np.empty(len(rows), dtype=np.uint8)
     used = json_columns.fill_objects(
@@ -180,7 +176,7 @@ class _Column:
     """One column of some lines."""
 
     def __init__(self, lines: ScannedLines, place: int, rows: NDArray[np.int64]) -> None:
-        self.lines, self.rows = lines, rows
+        self.lines, self.place, self.rows = lines, place, rows
         self.kinds, self.starts, self.stops = lines.kinds[place], lines.starts[place], lines.stops[place]
 
     def read(self, field: pa.Field, *, integers: bool) -> tuple[pa.Array, NDArray[np.bool_]]:
@@ -209,12 +205,12 @@ class _Column:
 
         lines, rows = self.lines, self.rows
         present = rows[self.kinds[rows] > 1]
-        out = np.empty(int((self.stops[present] - self.starts[present]).sum()), dtype=np.uint8)
+        size = int((self.stops[present] - self.starts[present]).sum())
+        out = np.empty(size + json_columns.SPARE, dtype=np.uint8)
         offsets = np.empty(len(rows) + 1, dtype=np.int32)
         valid = np.empty(len(rows), dtype=np.uint8)
         used = json_columns.fill_text(
             lines.data,
-            lines.words,
             self.kinds,
             self.starts,
             self.stops,
@@ -244,10 +240,15 @@ class _Column:
         out, valid = np.empty(len(self.rows), dtype=np.float64), np.empty(len(self.rows), dtype=np.uint8)
         json_columns.fill_numbers(self.lines.data, self.kinds, self.starts, self.stops, self.rows, out, valid)
         kinds = self.kinds[self.rows]
-        for place in np.flatnonzero((valid == 0) & ((kinds == json_lines.INTEGER) | (kinds == json_lines.NUMBER))):
+        # The longer ones are left to Arrow, which rounds right too.
+        long = np.flatnonzero((valid == 0) & (kinds == json_lines.NUMBER))
+        if len(long):
+            text, _ = _Column(self.lines, self.place, self.rows[long])._text(_BARE)  # noqa: SLF001
+            out[long] = text.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            valid[long] = np.isfinite(out[long])
+        for place in np.flatnonzero((valid == 0) & (kinds == json_lines.INTEGER)):
             value = float(self._raw(place))
-            exact = kinds[place] == json_lines.NUMBER or (abs(value) < 1e300 and int(value) == int(self._raw(place)))
-            if exact and np.isfinite(value):
+            if np.isfinite(value) and int(value) == int(self._raw(place)):
                 out[place], valid[place] = value, 1
         return pa.array(out, mask=valid == 0), valid != 0
 
@@ -267,7 +268,10 @@ class _Column:
             yield pa.nulls(0, kind)
             return
         out = np.empty(
-            int((self.stops[rows] - self.starts[rows])[self.kinds[rows] > 1].sum()) + 16 * len(rows), np.uint8
+            int((self.stops[rows] - self.starts[rows])[self.kinds[rows] > 1].sum())
+            + 16 * len(rows)
+            + json_columns.SPARE,
+            np.uint8,
         )
         used = json_columns.wrap_values(self.lines.data, self.kinds, self.starts, self.stops, rows, _WRAPPING, out)
         try:

@@ -67,6 +67,18 @@ def put_word(typing_context, address, word):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def put_byte(typing_context, address, byte):  # type: ignore[no-untyped-def]
+    """Write the lowest byte of an int64 to an address."""
+
+    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        address, byte = arguments
+        builder.store(builder.trunc(byte, _BYTE), builder.inttoptr(address, _BYTE.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
 def high_product(typing_context, left, right):  # type: ignore[no-untyped-def]
     """Return the upper 64 bits of the product of two uint64."""
 

@@ -11,6 +11,8 @@ The bytes are taken to be valid UTF-8; :func:`invalid_lines` tells where they ar
 import numba as nb
 import numpy as np
 
+from headwater.text.instructions import address_of, byte_at, half_at, word_at, zeros_below
+
 GOOD, EMPTY, ODD = 0, 1, 2
 """What a line is: one object, nothing but white space, something else."""
 
@@ -31,7 +33,8 @@ BACKSLASHES = np.uint64(0x5C5C5C5C5C5C5C5C)
 _NEWLINES = np.uint64(0x0A0A0A0A0A0A0A0A)
 SPACES = np.uint64(0x2020202020202020)
 
-# Numba infers the types of the kernels' arguments, so they carry no annotations.
+# Helpers take addresses, not arrays: see headwater.text.instructions. Numba infers the types of the kernels' arguments,
+# so they carry no annotations.
 # ruff: noqa: ANN001, ANN201, ANN202, PLR1714
 
 
@@ -42,33 +45,29 @@ def zeros(word):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _next_newline(data, words, at, end):  # type: ignore[no-untyped-def]
-    while at < end:
-        if at & 7 == 0:
-            while at + 8 <= end and not zeros(words[at >> 3] ^ _NEWLINES):
-                at += 8
-            if at >= end:
-                break
-        if data[at] == 10:
-            return at
+def _next_newline(at, end):  # type: ignore[no-untyped-def]
+    while at + 8 <= end:
+        found = zeros(word_at(at) ^ _NEWLINES)
+        if found:
+            return at + (zeros_below(found) >> 3)
+        at += 8
+    while at < end and byte_at(at) != 10:
         at += 1
-    return end
+    return at
 
 
 @nb.njit(cache=True, nogil=True)
-def next_special(data, words, at, end):  # type: ignore[no-untyped-def]
-    """Return the place of the next quotation mark, backslash or control character."""
+def next_special(at, end):  # type: ignore[no-untyped-def]
+    """Return the address of the next quotation mark, backslash or control character; ``end`` when there is none."""
+    while at + 8 <= end:
+        word = word_at(at)
+        control = (word - SPACES) & ~word & HIGHS
+        found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control
+        if found:
+            return at + (zeros_below(found) >> 3)
+        at += 8
     while at < end:
-        if at & 7 == 0:
-            while at + 8 <= end:
-                word = words[at >> 3]
-                control = (word - SPACES) & ~word & HIGHS
-                if zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control:
-                    break
-                at += 8
-            if at >= end:
-                break
-        code = data[at]
+        code = byte_at(at)
         if code == 34 or code == 92 or code < 32:
             return at
         at += 1
@@ -76,18 +75,18 @@ def next_special(data, words, at, end):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _space(data, at, end):  # type: ignore[no-untyped-def]
-    while at < end and (data[at] == 32 or data[at] == 9 or data[at] == 13):
+def _space(at, end):  # type: ignore[no-untyped-def]
+    while at < end and (byte_at(at) == 32 or byte_at(at) == 9 or byte_at(at) == 13):
         at += 1
     return at
 
 
 @nb.njit(cache=True, nogil=True)
-def hex_number(data, at):  # type: ignore[no-untyped-def]
+def hex_number(at):  # type: ignore[no-untyped-def]
     """Return the number that four hexadecimal digits spell, or -1."""
     value = 0
     for place in range(at, at + 4):
-        code = data[place]
+        code = byte_at(place)
         if 48 <= code <= 57:
             value = value * 16 + (code - 48)
         elif 97 <= code <= 102:
@@ -100,30 +99,30 @@ def hex_number(data, at):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _string(data, words, at, end):  # type: ignore[no-untyped-def]
+def _string(at, end):  # type: ignore[no-untyped-def]
     """Return where the string that begins at a quotation mark ends, and its kind; -1 when it is no string."""
     kind = STRING
     at += 1
     while True:
-        at = next_special(data, words, at, end)
+        at = next_special(at, end)
         if at >= end:
             return -1, kind
-        code = data[at]
+        code = byte_at(at)
         if code == 34:
             return at + 1, kind
         if code < 32 or at + 1 >= end:
             return -1, kind
         kind = max(kind, ESCAPED)
-        code = data[at + 1]
+        code = byte_at(at + 1)
         if code == 117:  # u
             if at + 6 > end:
                 return -1, kind
-            value = hex_number(data, at + 2)
+            value = hex_number(at + 2)
             if value < 0:
                 return -1, kind
             at += 6
             if 0xD800 <= value < 0xDC00:
-                low = hex_number(data, at + 2) if at + 6 <= end and data[at] == 92 and data[at + 1] == 117 else 0
+                low = hex_number(at + 2) if at + 6 <= end and byte_at(at) == 92 and byte_at(at + 1) == 117 else 0
                 if 0xDC00 <= low < 0xE000:
                     at += 6
                 else:
@@ -137,119 +136,119 @@ def _string(data, words, at, end):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _digits(data, at, end):  # type: ignore[no-untyped-def]
-    while at < end and 48 <= data[at] <= 57:
+def _digits(at, end):  # type: ignore[no-untyped-def]
+    while at < end and 48 <= byte_at(at) <= 57:
         at += 1
     return at
 
 
 @nb.njit(cache=True, nogil=True)
-def _number(data, at, end):  # type: ignore[no-untyped-def]
+def _number(at, end):  # type: ignore[no-untyped-def]
     """Return where a number ends, and its kind; -1 when it is none."""
     begin = at
     kind = INTEGER
-    if data[at] == 45:
+    if byte_at(at) == 45:
         at += 1
     first = at
-    at = _digits(data, at, end)
-    if at == first or (data[first] == 48 and at > first + 1):
+    at = _digits(at, end)
+    if at == first or (byte_at(first) == 48 and at > first + 1):
         return -1, kind
-    if at < end and data[at] == 46:
+    if at < end and byte_at(at) == 46:
         kind = NUMBER
         first = at + 1
-        at = _digits(data, first, end)
+        at = _digits(first, end)
         if at == first:
             return -1, kind
-    if at < end and (data[at] == 101 or data[at] == 69):
+    if at < end and (byte_at(at) == 101 or byte_at(at) == 69):
         kind = NUMBER
         at += 1
-        if at < end and (data[at] == 43 or data[at] == 45):
+        if at < end and (byte_at(at) == 43 or byte_at(at) == 45):
             at += 1
         first = at
-        at = _digits(data, first, end)
+        at = _digits(first, end)
         if at == first:
             return -1, kind
     return (at if at - begin <= MAX_DIGITS else -1), kind
 
 
 @nb.njit(cache=True, nogil=True)
-def _scalar(data, words, at, end):  # type: ignore[no-untyped-def]
+def _scalar(at, end):  # type: ignore[no-untyped-def]
     """Return where a value that is neither object nor list ends, and its kind; -1 when there is none."""
-    code = data[at]
+    code = byte_at(at)
     if code == 34:
-        return _string(data, words, at, end)
+        return _string(at, end)
     if code == 45 or 48 <= code <= 57:
-        return _number(data, at, end)
-    if code == 110 and at + 4 <= end and data[at + 1] == 117 and data[at + 2] == 108 and data[at + 3] == 108:
+        return _number(at, end)
+    if code == 110 and at + 4 <= end and byte_at(at + 1) == 117 and byte_at(at + 2) == 108 and byte_at(at + 3) == 108:
         return at + 4, NULL
-    if code == 116 and at + 4 <= end and data[at + 1] == 114 and data[at + 2] == 117 and data[at + 3] == 101:
+    if code == 116 and at + 4 <= end and byte_at(at + 1) == 114 and byte_at(at + 2) == 117 and byte_at(at + 3) == 101:
         return at + 4, TRUE
     if (
         code == 102
         and at + 5 <= end
-        and data[at + 1] == 97
-        and data[at + 2] == 108
-        and data[at + 3] == 115
-        and data[at + 4] == 101
+        and byte_at(at + 1) == 97
+        and byte_at(at + 2) == 108
+        and byte_at(at + 3) == 115
+        and byte_at(at + 4) == 101
     ):
         return at + 5, FALSE
     return -1, MISSING
 
 
 @nb.njit(cache=True, nogil=True)
-def _name(data, words, at, end):  # type: ignore[no-untyped-def]
+def _name(at, end):  # type: ignore[no-untyped-def]
     """Return where the value after a member's name begins; -1 when there is no name and colon here."""
-    if at >= end or data[at] != 34:
+    if at >= end or byte_at(at) != 34:
         return -1
-    at, _ = _string(data, words, at, end)
+    at, _ = _string(at, end)
     if at < 0:
         return -1
-    at = _space(data, at, end)
-    if at >= end or data[at] != 58:
+    at = _space(at, end)
+    if at >= end or byte_at(at) != 58:
         return -1
-    at = _space(data, at + 1, end)
+    at = _space(at + 1, end)
     return at if at < end else -1
 
 
 @nb.njit(cache=True, nogil=True)
-def _nested(data, words, at, end, open_ones):  # type: ignore[no-untyped-def]
+def _nested(at, end, open_ones):  # type: ignore[no-untyped-def]
     """Return where the object or list that begins here ends; -1 when it is none."""
     depth = 0
     while True:
-        code = data[at]
+        code = byte_at(at)
         if code == 123 or code == 91:
             if depth == len(open_ones):
                 return -1
             open_ones[depth] = code
             depth += 1
-            at = _space(data, at + 1, end)
+            at = _space(at + 1, end)
             if at >= end:
                 return -1
-            if data[at] != code + 2:  # the closing bracket stands two places behind the opening one in ASCII
+            if byte_at(at) != code + 2:  # the closing bracket stands two places behind the opening one in ASCII
                 if code == 123:
-                    at = _name(data, words, at, end)
+                    at = _name(at, end)
                     if at < 0:
                         return -1
                 continue
         else:
-            at, _ = _scalar(data, words, at, end)
+            at, _ = _scalar(at, end)
             if at < 0:
                 return -1
-            at = _space(data, at, end)
+            at = _space(at, end)
         while True:  # behind a value, or at the closing bracket of an empty object or list
             if at >= end:
                 return -1
-            code = data[at]
+            code = byte_at(at)
             if code == open_ones[depth - 1] + 2:
                 depth -= 1
                 at += 1
                 if depth == 0:
                     return at
-                at = _space(data, at, end)
+                at = _space(at, end)
             elif code == 44:
-                at = _space(data, at + 1, end)
+                at = _space(at + 1, end)
                 if open_ones[depth - 1] == 123:
-                    at = _name(data, words, at, end)
+                    at = _name(at, end)
                 if at < 0 or at >= end:
                     return -1
                 break
@@ -258,20 +257,22 @@ def _nested(data, words, at, end, open_ones):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _column(data, begin, end, names, name_offsets, likely):  # type: ignore[no-untyped-def]
-    """Return the number of the column of this name, tried first at the ``likely`` one; -1 when there is none."""
-    count = len(name_offsets) - 1
+def _column(begin, end, names, name_offsets, count, likely):  # type: ignore[no-untyped-def]
+    """Return the number of the column of this name, tried first at the ``likely`` one; -1 when there is none.
+
+    Names and their int32 offsets are given by address.
+    """
     size = end - begin
     for step in range(count):
         column = likely + step
         if column >= count:
             column -= count
-        first = name_offsets[column]
-        if name_offsets[column + 1] - first != size:
+        first = names + half_at(name_offsets + 4 * column)
+        if names + half_at(name_offsets + 4 * column + 4) - first != size:
             continue
         same = True
         for place in range(size):
-            if data[begin + place] != names[first + place]:
+            if byte_at(begin + place) != byte_at(first + place):
                 same = False
                 break
         if same:
@@ -282,7 +283,6 @@ def _column(data, begin, end, names, name_offsets, likely):  # type: ignore[no-u
 @nb.njit(cache=True, nogil=True)
 def scan(  # type: ignore[no-untyped-def]
     data,
-    words,
     begin,
     end,
     names,
@@ -300,11 +300,10 @@ def scan(  # type: ignore[no-untyped-def]
 
     Args:
         data: uint8, the block; a line ends at byte 0x0A or at ``end``.
-        words: the same bytes as uint64, as many as there are whole ones, little-endian.
         begin: where the first line starts.
         end: where the last line ends.
         names: uint8, the columns' names one after the other.
-        name_offsets: int64, where each name begins; one entry more than there are columns.
+        name_offsets: int32, where each name begins; one entry more than there are columns.
         escaped_names: a name with a backslash is known to be none of the columns'; otherwise it makes its line odd.
         kinds: uint8 (column, line), what the value is; must be all ``MISSING``.
         starts: int64 (column, line), where the value begins; a string at its quotation mark.
@@ -320,99 +319,102 @@ def scan(  # type: ignore[no-untyped-def]
         first has more members of other names than ``rest`` has room for.
     """
     count = len(name_offsets) - 1
-    open_ones = np.empty(MAX_DEPTH, dtype=np.uint8)
+    base = address_of(data)
+    room = np.empty(MAX_DEPTH, dtype=np.uint8)
+    known, ends = address_of(names), address_of(name_offsets)
     rows = len(states)
     row = 0
     others = 0
-    line = begin
+    line = base + begin
+    end += base
     while line < end and row < rows:
         kept = others  # members of this line are dropped again when the line turns out to be odd
         state = ODD
-        at = _space(data, line, end)
-        if at >= end or data[at] == 10:
+        at = _space(line, end)
+        if at >= end or byte_at(at) == 10:
             state = EMPTY
-        elif data[at] == 123:
-            at = _space(data, at + 1, end)
+        elif byte_at(at) == 123:
+            at = _space(at + 1, end)
             likely = 0
-            if at < end and data[at] == 125:
+            if at < end and byte_at(at) == 125:
                 state = GOOD
                 at += 1
             while state == ODD:
                 name = at
-                at = _name(data, words, at, end)
+                at = _name(at, end)
                 if at < 0:
                     break
                 # The name's end: the quotation mark before the colon.
                 close = at - 1
-                while data[close] != 58:
+                while byte_at(close) != 58:
                     close -= 1
                 close -= 1
-                while data[close] != 34:
+                while byte_at(close) != 34:
                     close -= 1
                 escaped = False
                 for place in range(name + 1, close):
-                    if data[place] == 92:
+                    if byte_at(place) == 92:
                         escaped = True
                         break
                 if escaped and not escaped_names:
                     break
                 value = at
                 kind = NESTED
-                if data[at] == 123 or data[at] == 91:
-                    at = _nested(data, words, at, end, open_ones)
+                if byte_at(at) == 123 or byte_at(at) == 91:
+                    at = _nested(at, end, room)
                 else:
-                    at, kind = _scalar(data, words, at, end)
+                    at, kind = _scalar(at, end)
                 if at < 0:
                     break
-                column = -1 if escaped else _column(data, name + 1, close, names, name_offsets, likely)
+                column = -1 if escaped else _column(name + 1, close, known, ends, count, likely)
                 if column >= 0:
                     kinds[column, row] = kind
-                    starts[column, row] = value
-                    stops[column, row] = at
+                    starts[column, row] = value - base
+                    stops[column, row] = at - base
                     likely = column + 1 if column + 1 < count else 0
                 else:
                     if others == len(rest):
                         for each in range(count):
                             kinds[each, row] = MISSING
-                        return row, line, kept
+                        return row, line - base, kept
                     rest[others, 0] = row
-                    rest[others, 1] = name
-                    rest[others, 2] = close + 1
-                    rest[others, 3] = value
-                    rest[others, 4] = at
+                    rest[others, 1] = name - base
+                    rest[others, 2] = close + 1 - base
+                    rest[others, 3] = value - base
+                    rest[others, 4] = at - base
                     others += 1
-                at = _space(data, at, end)
+                at = _space(at, end)
                 if at >= end:
                     break
-                if data[at] == 125:
+                if byte_at(at) == 125:
                     state = GOOD
                     at += 1
-                elif data[at] == 44:
-                    at = _space(data, at + 1, end)
+                elif byte_at(at) == 44:
+                    at = _space(at + 1, end)
                 else:
                     break
             if state == GOOD:
-                at = _space(data, at, end)
-                if at < end and data[at] != 10:
+                at = _space(at, end)
+                if at < end and byte_at(at) != 10:
                     state = ODD
         if state == ODD:
-            at = _next_newline(data, words, line, end)
+            at = _next_newline(line, end)
             others = kept
             for each in range(count):
                 kinds[each, row] = MISSING
-        line_starts[row] = line
-        line_stops[row] = at
+        line_starts[row] = line - base
+        line_stops[row] = at - base
         states[row] = state
         row += 1
         line = at + 1
-    return row, min(line, end), others
+    return row, min(line, end) - base, others
 
 
 @nb.njit(cache=True, nogil=True)
-def _valid_utf8(data, at, end):  # type: ignore[no-untyped-def]
+def _valid_utf8(at, end):  # type: ignore[no-untyped-def]
     """Say whether bytes are UTF-8 as Unicode defines it (version 15, table 3-7)."""
     while at < end:
-        code = data[at]
+        code = byte_at(at)
         at += 1
         if code < 0x80:
             continue
@@ -433,10 +435,10 @@ def _valid_utf8(data, at, end):  # type: ignore[no-untyped-def]
                 high = 0x8F
         else:
             return False
-        if at + more > end or not low <= data[at] <= high:
+        if at + more > end or not low <= byte_at(at) <= high:
             return False
         for place in range(at + 1, at + more):
-            if not 0x80 <= data[place] <= 0xBF:
+            if not 0x80 <= byte_at(place) <= 0xBF:
                 return False
         at += more
     return True
@@ -445,5 +447,6 @@ def _valid_utf8(data, at, end):  # type: ignore[no-untyped-def]
 @nb.njit(cache=True, nogil=True)
 def invalid_lines(data, line_starts, line_stops, out):  # type: ignore[no-untyped-def]
     """Set ``out`` (uint8 per line) to 1 where a line is not UTF-8, to 0 where it is."""
+    base = address_of(data)
     for line in range(len(line_starts)):
-        out[line] = 0 if _valid_utf8(data, line_starts[line], line_stops[line]) else 1
+        out[line] = 0 if _valid_utf8(base + line_starts[line], base + line_stops[line]) else 1

@@ -6,6 +6,8 @@ Every value of a column is a cell: a slice of bytes. Cells of parts are put toge
 import numba as nb
 import numpy as np
 
+from headwater.text.instructions import address_of, byte_at, put_byte, word_at, zeros_below
+from headwater.text.json_columns import copied
 from headwater.text.json_lines import BACKSLASHES, HIGHS, QUOTES, SPACES, zeros
 
 _E2S = np.uint64(0xE2E2E2E2E2E2E2E2)
@@ -20,20 +22,18 @@ _SHORT[[8, 9, 10, 12, 13]] = np.frombuffer(b"btnfr", dtype=np.uint8)
 
 
 @nb.njit(cache=True, nogil=True)
-def _next_odd(data, words, at, end):  # type: ignore[no-untyped-def]
-    """Return the place of the next byte that may have to be escaped."""
+def _next_odd(at, end):  # type: ignore[no-untyped-def]
+    """Return the address of the next byte that may have to be escaped; ``end`` when there is none."""
+    while at + 8 <= end:
+        word = word_at(at)
+        control = (word - SPACES) & ~word & HIGHS
+        found = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control
+        found |= zeros(word ^ _E2S) | zeros(word ^ _C2S)
+        if found:
+            return at + (zeros_below(found) >> 3)
+        at += 8
     while at < end:
-        if at & 7 == 0:
-            while at + 8 <= end:
-                word = words[at >> 3]
-                control = (word - SPACES) & ~word & HIGHS
-                special = zeros(word ^ QUOTES) | zeros(word ^ BACKSLASHES) | control
-                if special | zeros(word ^ _E2S) | zeros(word ^ _C2S):
-                    break
-                at += 8
-            if at >= end:
-                break
-        code = data[at]
+        code = byte_at(at)
         if code == 34 or code == 92 or code < 32 or code == 0xE2 or code == 0xC2:
             return at
         at += 1
@@ -41,117 +41,110 @@ def _next_odd(data, words, at, end):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(cache=True, nogil=True)
-def _separator(data, at, end):  # type: ignore[no-untyped-def]
+def _separator(at, end):  # type: ignore[no-untyped-def]
     """Return the code point of the line separator that begins here (U+0085, U+2028, U+2029), or 0."""
-    if data[at] == 0xC2:
-        return 0x85 if at + 1 < end and data[at + 1] == 0x85 else 0
-    if data[at] == 0xE2 and at + 2 < end and data[at + 1] == 0x80 and data[at + 2] & 0xFE == 0xA8:
-        return 0x2000 | data[at + 2] - 0x80
+    if byte_at(at) == 0xC2:
+        return 0x85 if at + 1 < end and byte_at(at + 1) == 0x85 else 0
+    if byte_at(at) == 0xE2 and at + 2 < end and byte_at(at + 1) == 0x80 and byte_at(at + 2) & 0xFE == 0xA8:
+        return 0x1F80 + byte_at(at + 2)
     return 0
 
 
 @nb.njit(cache=True, nogil=True)
-def quoted_sizes(data, words, offsets, valid, sizes):  # type: ignore[no-untyped-def]
-    """Write how many bytes each string takes as JSON, and return how many all take; a null takes none.
+def quoted_size(data, offsets, valid):  # type: ignore[no-untyped-def]
+    """Return how many bytes strings take as JSON, at most.
 
     Args:
         data: uint8, the strings in UTF-8, one after the other.
-        words: the same bytes as little-endian uint64, as many as there are whole ones.
         offsets: int32 (strings + 1).
-        valid: uint8 (string).
-        sizes: int64 (string), written.
+        valid: uint8 (string); a null takes none.
     """
+    base = address_of(data)
     total = 0
     for row in range(len(valid)):
-        size = 0
         if valid[row]:
-            at, end = offsets[row], offsets[row + 1]
-            size = 2 + end - at
+            at, end = base + offsets[row], base + offsets[row + 1]
+            total += 2 + end - at
             while True:
-                at = _next_odd(data, words, at, end)
+                at = _next_odd(at, end)
                 if at >= end:
                     break
-                code = data[at]
-                if code == 34 or code == 92:
-                    size += 1
-                elif code < 32:
-                    size += 1 if _SHORT[code] else 5
-                elif _separator(data, at, end):
-                    size += 4 if code == 0xC2 else 3
+                code = byte_at(at)
+                total += 1 if code == 34 or code == 92 or (code < 32 and _SHORT[code]) else 0 if code > 92 else 5
+                total += 4 if code > 92 and _separator(at, end) else 0
                 at += 1
-        sizes[row] = size
-        total += size
     return total
 
 
 @nb.njit(cache=True, nogil=True)
-def _put_code(out, at, code):  # type: ignore[no-untyped-def]
-    out[at] = 92
-    out[at + 1] = 117
+def _put_escape(out, code):  # type: ignore[no-untyped-def]
+    put_byte(out, 92)
+    put_byte(out + 1, 117)
     for place in range(4):
-        out[at + 2 + place] = _HEX[code >> (12 - 4 * place) & 15]
-    return at + 6
+        put_byte(out + 2 + place, np.int64(_HEX[code >> (12 - 4 * place) & 15]))
+    return out + 6
 
 
 @nb.njit(cache=True, nogil=True)
-def quote(data, words, offsets, valid, out):  # type: ignore[no-untyped-def]
-    """Write strings as JSON, one after the other; arguments as for :func:`quoted_sizes`.
+def quote(data, offsets, valid, out, ends):  # type: ignore[no-untyped-def]
+    """Write strings as JSON, one after the other.
 
     What JSON demands is escaped, and the line separators U+0085, U+2028 and U+2029: many readers split lines at them.
+
+    Args:
+        data: as for :func:`quoted_size`.
+        offsets: likewise.
+        valid: likewise.
+        out: uint8, room for everything and ``SPARE`` bytes.
+        ends: int64 (strings + 1), where each ends; the first entry is 0.
     """
-    to = 0
+    base, limit = address_of(data), address_of(data) + len(data)
+    first = address_of(out)
+    to = first
+    ends[0] = 0
     for row in range(len(valid)):
-        if not valid[row]:
-            continue
-        at, end = offsets[row], offsets[row + 1]
-        out[to] = 34
-        to += 1
-        while True:
-            stop = _next_odd(data, words, at, end)
-            for place in range(stop - at):
-                out[to + place] = data[at + place]
-            to += stop - at
-            if stop >= end:
-                break
-            code = data[stop]
-            at = stop + 1
-            if code == 34 or code == 92:
-                out[to] = 92
-                out[to + 1] = code
-                to += 2
-            elif code < 32:
-                if _SHORT[code]:
-                    out[to] = 92
-                    out[to + 1] = _SHORT[code]
+        if valid[row]:
+            at, end = base + offsets[row], base + offsets[row + 1]
+            put_byte(to, 34)
+            to += 1
+            while True:
+                stop = _next_odd(at, end)
+                to = copied(at, stop, to, limit)
+                if stop >= end:
+                    break
+                code = byte_at(stop)
+                at = stop + 1
+                if code == 34 or code == 92:
+                    put_byte(to, 92)
+                    put_byte(to + 1, code)
                     to += 2
+                elif code < 32:
+                    if _SHORT[code]:
+                        put_byte(to, 92)
+                        put_byte(to + 1, np.int64(_SHORT[code]))
+                        to += 2
+                    else:
+                        to = _put_escape(to, code)
                 else:
-                    to = _put_code(out, to, np.int64(code))
-            else:
-                separator = _separator(data, stop, end)
-                if separator:
-                    to = _put_code(out, to, np.int64(separator))
-                    at = stop + (2 if code == 0xC2 else 3)
-                else:
-                    out[to] = code
-                    to += 1
-        out[to] = 34
-        to += 1
+                    separator = _separator(stop, end)
+                    if separator:
+                        to = _put_escape(to, separator)
+                        at = stop + (2 if code == 0xC2 else 3)
+                    else:
+                        put_byte(to, code)
+                        to += 1
+            put_byte(to, 34)
+            to += 1
+        ends[row + 1] = to - first
 
 
 @nb.njit(cache=True, nogil=True)
-def _put(data, begin, end, out, at):  # type: ignore[no-untyped-def]
-    for place in range(end - begin):
-        out[at + place] = data[begin + place]
-    return at + end - begin
-
-
-@nb.njit(cache=True, nogil=True)
-def _put_null(out, at):  # type: ignore[no-untyped-def]
-    out[at] = 110
-    out[at + 1] = 117
-    out[at + 2] = 108
-    out[at + 3] = 108
-    return at + 4
+def _put_null(out):  # type: ignore[no-untyped-def]
+    put_byte(out, 110)
+    put_byte(out + 1, 117)
+    put_byte(out + 2, 108)
+    put_byte(out + 3, 108)
+    return out + 4
 
 
 @nb.njit(cache=True, nogil=True)
@@ -163,29 +156,31 @@ def write_lists(data, starts, stops, lengths, out, offsets):  # type: ignore[no-
         starts: int64 (element), where each begins.
         stops: int64 (element), where it ends; before its start for a null.
         lengths: int64 (list), how many elements each has; -1 for a null list, which becomes an empty cell.
-        out: uint8, room for everything.
+        out: uint8, room for everything and ``SPARE`` bytes.
         offsets: int64 (lists + 1), written.
     """
-    at = 0
+    base, limit = address_of(data), address_of(data) + len(data)
+    first = address_of(out)
+    at = first
     element = 0
     offsets[0] = 0
     for row in range(len(lengths)):
         if lengths[row] >= 0:
-            out[at] = 91
+            put_byte(at, 91)
             at += 1
             for place in range(lengths[row]):
                 if place:
-                    out[at] = 44
+                    put_byte(at, 44)
                     at += 1
                 if stops[element] < starts[element]:
-                    at = _put_null(out, at)
+                    at = _put_null(at)
                 else:
-                    at = _put(data, starts[element], stops[element], out, at)
+                    at = copied(base + starts[element], base + stops[element], at, limit)
                 element += 1
-            out[at] = 93
+            put_byte(at, 93)
             at += 1
-        offsets[row + 1] = at
-    return at
+        offsets[row + 1] = at - first
+    return at - first
 
 
 @nb.njit(cache=True, nogil=True)
@@ -197,35 +192,37 @@ def write_objects(data, starts, stops, names, name_offsets, valid, leave_out, li
         starts: int64 (member, object), where each begins.
         stops: int64 (member, object), where it ends; before its start for a null.
         names: uint8, the members' names as JSON with a colon behind each, one after the other.
-        name_offsets: int64 (members + 1).
+        name_offsets: int32 (members + 1).
         valid: uint8 (object); one that is not becomes an empty cell.
         leave_out: members that are null are not written.
         line_end: a line end is written behind each.
-        out: uint8, room for everything.
+        out: uint8, room for everything and ``SPARE`` bytes.
         offsets: int64 (objects + 1), written.
     """
-    at = 0
+    base, limit = address_of(data), address_of(data) + len(data)
+    known, known_limit = address_of(names), address_of(names) + len(names)
+    first = address_of(out)
+    at = first
     offsets[0] = 0
     for row in range(len(valid)):
         if valid[row]:
-            out[at] = 123
+            put_byte(at, 123)
             at += 1
-            first = True
+            written = 0
             for member in range(len(starts)):
-                missing = stops[member, row] < starts[member, row]
-                if missing and leave_out:
-                    continue
-                if not first:
-                    out[at] = 44
-                    at += 1
-                first = False
-                at = _put(names, name_offsets[member], name_offsets[member + 1], out, at)
                 begin, end = starts[member, row], stops[member, row]
-                at = _put_null(out, at) if missing else _put(data, begin, end, out, at)
-            out[at] = 125
+                if end < begin and leave_out:
+                    continue
+                if written:
+                    put_byte(at, 44)
+                    at += 1
+                written += 1
+                at = copied(known + name_offsets[member], known + name_offsets[member + 1], at, known_limit)
+                at = _put_null(at) if end < begin else copied(base + begin, base + end, at, limit)
+            put_byte(at, 125)
             at += 1
             if line_end:
-                out[at] = 10
+                put_byte(at, 10)
                 at += 1
-        offsets[row + 1] = at
-    return at
+        offsets[row + 1] = at - first
+    return at - first
