@@ -339,6 +339,24 @@ def test_files_that_break_off_lose_only_what_is_missing(texts, tmp_path, cli):
     assert files == {"a.jsonl.gz", "b.jsonl.zst", "c.parquet", "d.jsonl.gz", "e.jsonl"}
 
 
+def test_files_that_grow_beyond_all_measure_are_given_up(texts, tmp_path, cli, monkeypatch):
+    monkeypatch.setattr("headwater.sources.columnar._FREE_BYTES", 1 << 20)
+    packed = zstandard.ZstdCompressor().compress(bytes(50 << 20))
+    (tmp_path / "zeros.jsonl.zst").write_bytes(packed)
+    command = ("--rules", "none", "--dedup", "off", "--json", "--workers", 1, "-q", "-o", tmp_path / "out")
+    code, _, err = cli("curate", tmp_path / "zeros.jsonl.zst", *command)
+    assert code == 2
+    assert "it gives more than 500 times its size" in err  # found out at the first look already
+    line = json.dumps({"text": texts[0]}) + "\n"
+    frames = zstandard.ZstdCompressor().compress(line.encode()) + packed
+    (tmp_path / "line-and-zeros.jsonl.zst").write_bytes(frames)
+    code, out, err = cli("curate", tmp_path / "line-and-zeros.jsonl.zst", *command)
+    assert code == 0, err
+    assert json.loads(out)["documents"] == {"in": 2, "kept": 1, "dropped": 0, "bad": 1}
+    assert json.loads(out)["bad_by_kind"] == {"expands_too_much": 1}
+    assert "grew beyond all measure" in json.loads(out)["warnings"][0]
+
+
 def test_encodings_nul_bytes_and_line_separators(tmp_path, texts, cli):
     good = json.dumps({"text": "caf\xe9 " + texts[0]}, ensure_ascii=False)
     lines = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from headwater.errors import InputError
 from headwater.sources.html import PageError, page_text
 from headwater.sources.inputs import InputFile
-from headwater.sources.layout import Layout, Part
+from headwater.sources.layout import Layout, Part, ReadSettings
 from headwater.sources.rejects import SAMPLE_CHARACTERS, Reject, RejectKind, RejectLog
 from headwater.sources.rows import sample_of
 from headwater.sources.schemas import JSON, MIXED, holds, is_nested, plain_type
@@ -81,17 +81,7 @@ class Reading:
         Raises:
             ExpansionError: it does.
         """
-        if not self.file.compressed:
-            yield from pieces
-            return
-        times = self.layout.settings.max_expansion
-        limit = max(times * self.file.size_bytes, _FREE_BYTES)
-        size = 0
-        for piece in pieces:
-            size += len(piece)
-            if size > limit:
-                raise ExpansionError(f"it gives more than {times} times its size of {self.file.size_bytes:,} bytes")
-            yield piece
+        return expanding(pieces, self.file, self.layout.settings)
 
     def finish(self, columns: Sequence[pa.Array], rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         """Yield good rows, which are in the layout already, as a batch, and count them."""
@@ -193,6 +183,26 @@ class Reading:
             end = min(max(fitting, begin + 1), begin + self.batch_rows, len(texts))
             yield begin, end
             begin = end
+
+
+def expanding(pieces: Iterable[bytes], file: InputFile, settings: ReadSettings) -> Iterator[bytes]:
+    """Yield the pieces of a compressed file as long as it does not grow beyond all measure.
+
+    Raises:
+        ExpansionError: it does.
+    """
+    if not file.compressed:
+        yield from pieces
+        return
+    limit = max(settings.max_expansion * file.size_bytes, _FREE_BYTES)
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise ExpansionError(
+                f"it gives more than {settings.max_expansion} times its size of {file.size_bytes:,} bytes"
+            )
+        yield piece
 
 
 def text_bytes(texts: pa.Array) -> int:

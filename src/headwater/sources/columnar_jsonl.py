@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.sources.blocks import Block, line_blocks
-from headwater.sources.columnar import Reading
+from headwater.sources.columnar import Reading, expanding
 from headwater.sources.inputs import InputFile, input_pieces, open_input
 from headwater.sources.jsonl import json_row
 from headwater.sources.layout import Found, Part, ReadSettings
@@ -37,9 +37,9 @@ def look_at_jsonl(file: InputFile, number: int, settings: ReadSettings, shard_by
     """Return the columns of the first rows of a file and the parts it can be read in."""
     rows: list[dict[str, Any]] = []
     problem = "none of its first lines is a JSON object"
-    blocks = line_blocks(
-        input_pieces(file), block_bytes=_FIRST_BYTES, max_line_bytes=max(settings.max_document_bytes, _FIRST_BYTES)
-    )
+    pieces = expanding(input_pieces(file), file, settings)
+    longest = max(settings.max_document_bytes, _FIRST_BYTES)
+    blocks = line_blocks(pieces, block_bytes=_FIRST_BYTES, max_line_bytes=longest)
     try:
         for seen, block in enumerate(blocks):
             if isinstance(block, Block):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from headwater.sources.columnar import Reading
+from headwater.sources.columnar import Reading, expanding
 from headwater.sources.delimited import read_delimited
 from headwater.sources.inputs import InputFile, input_pieces
 from headwater.sources.layout import Found, Part, ReadSettings
@@ -21,7 +21,8 @@ _FIRST_ROWS = 100
 
 def look_at_delimited(file: InputFile, number: int, settings: ReadSettings) -> Found:
     """Return the columns of a file with a header line; it is read in one go, as quoted line ends may be anywhere."""
-    rows = read_delimited(Path(file.path), DELIMITERS[file.format], settings.max_document_bytes, input_pieces(file))
+    pieces = expanding(input_pieces(file), file, settings)
+    rows = read_delimited(Path(file.path), DELIMITERS[file.format], settings.max_document_bytes, pieces)
     names: list[str] = []
     for row in islice(rows, _FIRST_ROWS):
         if isinstance(row, Row):
