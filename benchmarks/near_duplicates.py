@@ -1,27 +1,27 @@
 """Near duplicates: do they agree with datatrove's, what do they cost beside it, and how far do they reach?
 
-Agreement: on each corpus datatrove's own steps run under several seeds, and Headwater's under several. Two runs are
-compared in what they remove (the representative of a cluster chosen by one rule for both, the longest text, then the
-first; datatrove's own choice depends on the order it meets pairs in), in the clusters (documents in a cluster under
-either run whose cluster is the same set), and in the pairs of documents that share a cluster (Jaccard index). The
-yardstick is datatrove against itself under another seed. The mode that computes datatrove's own signatures has to give
-the same values and clusters.
+Agreement: on each corpus datatrove's own steps run under a few seeds. With datatrove's signatures, computed here, every
+value and every cluster has to be the same. So that mode stands for datatrove where many seeds are needed: two seeds of
+datatrove disagree too, and Headwater's fast signatures may not disagree more. Two runs are compared in what they remove
+(the representative of a cluster chosen by one rule for both, the longest text, then the first; datatrove's own choice
+depends on the order it meets pairs in), in the clusters (documents in a cluster under either run whose cluster is the
+same set), and in the pairs of documents that share a cluster (Jaccard index). Errors are of the jackknife over seeds.
 
-Speed: signatures from Arrow text to bands and sketches, beside datatrove's, on the same texts.
+Speed: signatures from Arrow text to bands and sketches, beside datatrove's, on the same texts; and beside Daft's
+``normalize`` and ``minhash``, which split at white space, keep numbers, and stop at the values.
 
 Scale: signals of up to ten million documents are made up (20% near copies, 5% exact ones, 1% from templates that hang
 together in one cluster) and resolved, each size in a process of its own. Beside it DuckDB finds the equal keys of one
 band, as the alternative would.
 
-    python benchmarks/near_duplicates.py [--parts agreement,speed,scale] [--seeds 6] [--largest 10000000] [--folder F]
+    python benchmarks/near_duplicates.py [--parts agreement,speed,scale] [--seeds 40] [--largest 10000000] [--folder F]
 
-prints Markdown tables; about six minutes for the first two, ten for the third on two cores, and 4 GB of disk in F.
+prints Markdown tables; about six minutes for the first two, five for the third on two cores, and 4 GB of disk in F.
 datatrove runs in an environment of its own (``peers/environments.py``).
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -30,10 +30,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
+import daft
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from daft.functions import minhash, normalize
 from numpy.typing import NDArray
 from peers.environments import run_peer
 from resiliparse.extract.html2text import extract_plain_text
@@ -45,7 +47,8 @@ from headwater.text.signatures_datatrove import datatrove_minhash
 BANDS, ROWS = 14, 8
 SIZES = (500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
 SHARD = 250_000
-MEMORY_MB = 1024
+MEMORY_MB = 512
+THEIRS = (1, 2, 3)
 MODES = (Signatures(), Signatures(mode="datatrove"), Signatures(mode="datatrove", hash_function="sha1"))
 
 
@@ -53,7 +56,7 @@ def main() -> None:
     """Print the tables of the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="agreement,speed,scale")
-    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--largest", type=int, default=SIZES[-1])
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--data", type=Path, default=SHARED)
@@ -164,7 +167,7 @@ def ours(corpus: Sequence[str], folder: Path, operator: Signatures, *, verify: b
     batch = pa.record_batch({"text": corpus, "characters": [len(text) for text in corpus]})
     settings = {} if verify else {"verify_from": 0}
     signals = pa.Table.from_batches([operator(batch)])
-    found = resolve_duplicates([signals], folder / "removed.parquet", near=True, **settings)
+    found = resolve_duplicates([signals], folder / "removed.parquet", **settings)
     table = pq.read_table(found.path)
     rows, kept = table["row"].to_numpy(), table["kept_row"].to_numpy()
     cluster = np.full(len(corpus), -1)
@@ -177,54 +180,91 @@ def ours(corpus: Sequence[str], folder: Path, operator: Signatures, *, verify: b
 
 def compare(folder: Path, all_texts: dict[str, list[str]], seeds: int, parts: set[str]) -> None:
     """Run both on every corpus and print the tables of agreement and speed."""
-    numbers = range(1, seeds + 1)
-    agreement, speed = [], []
+    same, reseeded, speed = [], [], []
     for name, corpus in all_texts.items():
         listed, found = folder / "texts.jsonl", folder / "found.npz"
         listed.write_text("".join(json.dumps(text) + "\n" for text in corpus))
-        seconds = run_peer("datatrove", listed, found, "xxhash", "64", *map(str, numbers), script="datatrove_minhash")
+        seconds = run_peer("datatrove", listed, found, "xxhash", "64", *map(str, THEIRS), script="datatrove_minhash")
         batch = pa.record_batch({"text": corpus})
         times = [fastest(lambda operator=operator, batch=batch: operator(batch)) for operator in MODES]
+        times.append(fastest(lambda batch=batch: daft_values(batch).collect()))
         megabytes = sum(len(text.encode()) for text in corpus) / 1e6
         speed.append((name, len(corpus), megabytes, seconds["shingles"] + seconds["values_1"], times))
-        if "agreement" not in parts:
-            continue
-        with np.load(found) as file:
-            values = {seed: file[f"values_{seed}"] for seed in numbers}
-            reference = [Outcome(file[f"cluster_{seed}"], by_rule(file[f"cluster_{seed}"], corpus)) for seed in numbers]
-            own = [Outcome(file[f"cluster_{seed}"], file[f"removed_{seed}"]) for seed in numbers]
-        fast = [ours(corpus, folder, Signatures(seed=seed)) for seed in numbers]
-        same = [ours(corpus, folder, Signatures(seed=seed, mode="datatrove"), verify=False) for seed in numbers]
-        equal = sum(
-            int((datatrove_minhash(batch["text"], seed=seed).values == values[seed]).all(axis=1).sum())
-            for seed in numbers
+        if "agreement" in parts:
+            exact = [
+                ours(corpus, folder, Signatures(seed=seed, mode="datatrove"), verify=False)
+                for seed in range(1, seeds + 1)
+            ]
+            fast = [ours(corpus, folder, Signatures(seed=seed)) for seed in range(1, seeds + 1)]
+            same.append(f"| {name} | {len(corpus)} | {identical(found, batch, exact)} |")
+            reseeded.append(f"| {name} | {compared(exact, fast)} |")
+    if same:
+        print(f"\nWith datatrove's signatures, {len(THEIRS)} seeds, against datatrove 0.10.1:\n")
+        print("| corpus | documents | signatures equal bit by bit | documents in the same cluster | removed alike |")
+        print("|---|---|---|---|---|")
+        print("\n".join(same))
+        print(f"\nUnder another seed, {seeds} seeds each, means over all pairs of runs:\n")
+        print(
+            "| corpus | removed by datatrove's, by fast ones | same decision: datatrove's with itself | fast with it "
+            "| difference | same cluster: with itself | fast with it | same pairs: with itself | fast with it |"
         )
-        print(f"{name}: {equal} of {seeds * len(corpus)} signatures equal to datatrove's, bit by bit", file=sys.stderr)
-        agreement += [
-            (name, "datatrove, another seed", reference, combinations(reference, 2)),
-            ("", "Headwater, any seed", fast, product(fast, reference)),
-            ("", "Headwater, another seed, with Headwater", fast, combinations(fast, 2)),
-            ("", "Headwater with datatrove's signatures, same seed", same, zip(same, reference, strict=True)),
-            ("", "datatrove, another seed, its own choice of what stays", own, combinations(own, 2)),
-        ]
-    if agreement:
-        print(f"\nAgreement with datatrove 0.10.1 over {seeds} seeds each, mean (lowest to highest):\n")
-        print("| corpus | compared with datatrove | removed | same decision | same cluster | same pairs |")
-        print("|---|---|---|---|---|---|")
-        for name, what, outcomes, compared in agreement:
-            shares = np.array([a.against(b) for a, b in compared]).T
-            cells = [f"{100 * c.mean():.2f}% ({100 * c.min():.2f} to {100 * c.max():.2f})" for c in shares]
-            removed = [int(one.removed.sum()) for one in outcomes]
-            print(f"| {name} | {what} | {min(removed)} to {max(removed)} | {' | '.join(cells)} |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        print("\n".join(reseeded))
     if "speed" in parts:
         print("\nSignatures, MB of UTF-8 per CPU second, from text to bands, the best of three:\n")
-        print("| corpus | documents | MB | datatrove | Headwater | times | with datatrove's values | with its SHA-1 |")
-        print("|---|---|---|---|---|---|---|---|")
+        print("| corpus | documents | MB | datatrove | Headwater | times | with datatrove's values | SHA-1 | Daft |")
+        print("|---|---|---|---|---|---|---|---|---|")
         for name, documents, megabytes, theirs, (first, *others) in speed:
             print(
                 f"| {name} | {documents} | {megabytes:.1f} | {megabytes / theirs:.2f} | {megabytes / first:.0f} | "
                 f"{theirs / first:.0f} | {' | '.join(f'{megabytes / one:.0f}' for one in others)} |"
             )
+
+
+def daft_values(batch: pa.RecordBatch) -> daft.DataFrame:
+    """Return the MinHash values of texts by Daft, to be computed; XXH32 is the fastest of its hashes."""
+    normal = normalize(daft.col("text"), remove_punct=True, lowercase=True, nfd_unicode=True, white_space=True)
+    values = minhash(normal, num_hashes=BANDS * ROWS, ngram_size=5, hash_function="xxhash")
+    return daft.from_arrow(pa.Table.from_batches([batch])).select(values)
+
+
+def identical(found: Path, batch: pa.RecordBatch, exact: Sequence[Outcome]) -> str:
+    """Return how much of what datatrove found is found with its signatures, as cells of a table."""
+    corpus = batch["text"].to_pylist()
+    with np.load(found) as file:
+        values = [file[f"values_{seed}"] for seed in THEIRS]
+        theirs = [Outcome(file[f"cluster_{seed}"], by_rule(file[f"cluster_{seed}"], corpus)) for seed in THEIRS]
+    own = [datatrove_minhash(batch["text"], seed=seed).values for seed in THEIRS]
+    equal = sum(int((a == b).all(axis=1).sum()) for a, b in zip(own, values, strict=True))
+    shares = np.mean([a.against(b) for a, b in zip(exact, theirs, strict=False)], axis=0)
+    return f"{equal} of {len(THEIRS) * len(corpus)} | {100 * shares[1]:.2f}% | {100 * shares[0]:.2f}%"
+
+
+def compared(exact: Sequence[Outcome], fast: Sequence[Outcome]) -> str:
+    """Return how well two sets of runs agree, within the first and between them, as cells of a table."""
+    count = len(exact)
+    within, between = np.full((2, count, count, 3), np.nan)
+    for i, j in product(range(count), repeat=2):
+        between[i, j] = fast[i].against(exact[j])
+        if i < j:
+            within[i, j] = exact[i].against(exact[j])
+    means = [(np.nanmean(within, axis=(0, 1)), between.mean(axis=(0, 1)))]
+    for left_out in range(count):
+        rest = np.ix_(*[[i for i in range(count) if i != left_out]] * 2)
+        means.append((np.nanmean(within[rest], axis=(0, 1)), between[rest].mean(axis=(0, 1))))
+    differences = np.array([b[0] - a[0] for a, b in means])
+    error = np.sqrt((count - 1) * differences[1:].var())
+    removed = [np.mean([one.removed.sum() for one in runs]) for runs in (exact, fast)]
+    (itself, own), *_ = means
+    return " | ".join(
+        [
+            f"{removed[0]:.1f}, {removed[1]:.1f}",
+            f"{100 * itself[0]:.2f}%",
+            f"{100 * own[0]:.2f}%",
+            f"{100 * differences[0]:+.3f} (error {100 * error:.3f})",
+            *(f"{100 * share:.1f}%" for measure in (1, 2) for share in (itself[measure], own[measure])),
+        ]
+    )
 
 
 def fastest(work: Callable[[], object]) -> float:
@@ -315,6 +355,8 @@ def resolve_size(folder: Path, what: int) -> None:
     """Resolve the signals of a folder, or find the equal keys of one band, and print what it took as JSON."""
     paths = sorted((folder / "signals").glob("*.parquet"))
     found: dict[str, float] = {}
+    few = pq.ParquetFile(paths[0]).read_row_group(0).slice(0, 100)
+    resolve_duplicates([few, few], folder / "removed.parquet")  # loads the kernels
     if what == 0:
         started, cpu = time.perf_counter(), time.process_time()
         outcome = resolve_duplicates(paths, folder / "removed.parquet", temporary=folder, memory_mb=MEMORY_MB)
@@ -342,9 +384,17 @@ def resolve_size(folder: Path, what: int) -> None:
         link(batches(), count, 1, folder, MEMORY_MB << 20)
     found |= {
         "cpu": time.process_time() - cpu,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak": peak_mb(),
     }
     print(json.dumps(found))
+
+
+def peak_mb() -> float:
+    """Return the peak resident memory of this process; ``getrusage`` would count that of the process it was made by."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return float("nan")
 
 
 def one_band(paths: Sequence[Path], out: Path) -> None:

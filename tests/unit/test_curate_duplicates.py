@@ -1,5 +1,8 @@
 """Duplicates of a corpus: what is found, what stays, and that neither shards nor memory change it."""
 
+import errno
+import gc
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -409,3 +412,49 @@ def test_rows_keep_their_numbers_where_they_have_some(tmp_path: Path) -> None:
     found = resolve_duplicates([signals(), table], tmp_path / "out.parquet")
     row = pq.read_table(found.path).to_pylist()[0]
     assert (row["shard"], row["row"], row["kept_shard"], row["kept_row"]) == (1, 9, 1, 4)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = signals({"id": "a", "text": 1}, {"id": "b", "text": 1})
+    work, out = tmp_path / "work" / "deeper", tmp_path / "out.parquet"
+    found = resolve_duplicates([table], out, temporary=work)
+    assert found.removed == 1
+    before = out.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("headwater.curate.duplicate_links._write", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        resolve_duplicates([table], out, temporary=work)
+    assert list(work.iterdir()) == []
+    assert out.read_bytes() == before
+
+
+def test_memory_is_bounded_while_documents_grow(tmp_path: Path) -> None:
+    # 160,000 documents have signals of 38 MB; with 4 MB, keys are cut into four parts, clusters into 46.
+    rng = np.random.default_rng(0)
+    count = 20_000
+    paths = []
+    for shard in range(8):
+        bands = rng.integers(0, 2**64, (count, 14), dtype=np.uint64)
+        bands[1::2, 0] = bands[::2, 0]  # every second document is linked to the one before it
+        sketches = rng.integers(0, 2**64, (count, 14), dtype=np.uint64)
+        hashes = rng.integers(0, 2**64, (count, 2), dtype=np.uint64)
+        columns = {
+            name: pa.Array.from_buffers(pa.binary(8 * values.shape[1]), count, [None, pa.py_buffer(values)])
+            for name, values in (("text_hash", hashes), ("bands", bands), ("sketch", sketches))
+        }
+        paths.append(tmp_path / f"{shard}.parquet")
+        pq.write_table(pa.table(columns), paths[-1], compression="none", use_dictionary=False, row_group_size=10_000)
+    resolve_duplicates(paths[:1], tmp_path / "out.parquet", memory_mb=4)  # loads the kernels
+    peak = []
+    for some in (paths[:2], paths):
+        gc.collect()
+        tracemalloc.start()
+        found = resolve_duplicates(some, tmp_path / "out.parquet", memory_mb=4)
+        peak.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found.near == len(some) * count // 2
+    # NumPy's memory is traced: 5 bytes a document more; the slack is of parts that are not equally large.
+    assert peak[1] - peak[0] < 120_000 * 5 + (1 << 20)

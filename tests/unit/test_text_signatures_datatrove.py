@@ -97,6 +97,13 @@ def test_arithmetic(function: str, bits: int) -> None:
         assert found.shingles.tolist() == [len(words) - 4, 0]
 
 
+def test_arrow_arrays_of_every_kind() -> None:
+    texts = ["ΟΔΟΣ ΟΔΟΣΑ one two Σ", None, "a≠b one≮two c≯"]
+    kinds = [pa.string(), pa.large_string(), pa.string_view()]
+    values = [datatrove_minhash(pa.array(["x", *texts], kind).slice(1)).values[[0, 2], 0].tolist() for kind in kinds]
+    assert values == [[RARE[texts[0]], RARE[texts[2]]]] * 3
+
+
 @pytest.mark.parametrize("text", RARE)
 def test_texts_that_are_divided_in_python(text: str) -> None:
     texts = pa.array(["plain text of five words", text, None, "and one more of these"])

@@ -69,6 +69,11 @@ def link(
     return parents, took_part
 
 
+def in_clusters(clusters: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int]:
+    """Return which documents share their cluster with others, and the number of such clusters."""
+    return _in_clusters(clusters)
+
+
 def _doublings(ratio: float) -> int:
     return max(math.ceil(math.log2(max(ratio, 1))), 0)
 
@@ -79,7 +84,7 @@ def _write(folder: Path, name: str, parts: tuple[NDArray[np.uint32], NDArray[np.
         if ends[part + 1] > ends[part]:
             # Files are opened for every batch: there can be more of them than a process may hold open.
             with (folder / f"{name}-{part}.keys").open("ab") as file:
-                records[width * ends[part] : width * ends[part + 1]].tofile(file)
+                file.write(records[width * ends[part] : width * ends[part + 1]].data)
 
 
 def _join(records: NDArray[np.uint32], parents: NDArray[np.uint32]) -> None:
@@ -163,6 +168,18 @@ def _unite(records, parents):  # type: ignore[no-untyped-def]
         if equal:
             a, b = _root(parents, records[i - 1, last]), _root(parents, records[i, last])
             parents[max(a, b)] = min(a, b)
+
+
+@nb.njit(cache=True, nogil=True)
+def _in_clusters(clusters):  # type: ignore[no-untyped-def]
+    shared = np.zeros(len(clusters), dtype=np.bool_)
+    count = 0
+    for number in range(len(clusters)):
+        first = clusters[number]
+        if first != number:
+            count += not shared[first]
+            shared[first] = shared[number] = True
+    return shared, count
 
 
 @nb.njit(cache=True, nogil=True)

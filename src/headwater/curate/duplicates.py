@@ -32,8 +32,8 @@ where a document before it (in the order above) has the same text, so that remov
 removed it too; otherwise ``near_duplicate``.
 
 The outcome depends on the documents and their order alone, neither on batches nor on memory. Memory is five bytes per
-document, and ``memory_mb``, which only a single cluster of more than about four thousand documents per megabyte can
-exceed. The keys go to temporary files of 12 bytes per document and band.
+document, some 300 MB of libraries and buffers, and ``memory_mb``, which only a single cluster of more than about 800
+documents per megabyte can exceed. Keys go to temporary files: 12 bytes per document and band, 20 per document more.
 """
 
 import tempfile
@@ -47,7 +47,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from headwater.curate.duplicate_choice import choose
-from headwater.curate.duplicate_links import link
+from headwater.curate.duplicate_links import in_clusters, link
 from headwater.curate.duplicate_signals import keys, member_batches, members, open_shards
 from headwater.curate.duplicate_spill import Spill
 from headwater.errors import ConfigError
@@ -128,7 +128,7 @@ def resolve_duplicates(
     verify_from: int = VERIFY_FROM,
     least_similarity: float = LEAST_SIMILARITY,
     temporary: Path | None = None,
-    memory_mb: int = 1024,
+    memory_mb: int = 512,
 ) -> Duplicates:
     """Find the duplicates among documents by their signals and write which are removed, and for which.
 
@@ -142,7 +142,7 @@ def resolve_duplicates(
         one_per_source: keep one document of a cluster for every source.
         verify_from: size of the clusters whose members have to be similar to what stays; 0: none has to.
         least_similarity: what similar means there, 0 to 1.
-        temporary: folder for temporary files; default: the system's.
+        temporary: folder for temporary files, made where it is missing; default: the system's.
         memory_mb: memory to work in, beside five bytes per document.
 
     Returns:
@@ -157,11 +157,14 @@ def resolve_duplicates(
     shards = open_shards(signals, held, near)
     total = shards[-1].end if shards else 0
     memory = memory_mb << 20
+    with storage_errors(temporary or out):
+        if temporary is not None:
+            temporary.mkdir(parents=True, exist_ok=True)
     with storage_errors(temporary or out), tempfile.TemporaryDirectory(prefix="duplicates-", dir=temporary) as name:
         folder = Path(name)
         bands = shards[0].bands // 8 if shards else 0
         clusters, documents = link(keys(shards), total, bands, folder, memory)
-        clustered, n_clusters = _clustered(clusters)
+        clustered, n_clusters = in_clusters(clusters)
         count = int(np.count_nonzero(clustered))
         groups = Spill(folder / "groups", -(-count * _MEMBER_BYTES // memory))
         for batch in member_batches(shards, clusters, clustered):
@@ -192,14 +195,6 @@ def _check(verify_from: int, least_similarity: float, memory_mb: int) -> None:
         faults.append(f"memory_mb = {memory_mb}: allowed are 1 and more")
     if faults:
         raise ConfigError(faults, "resolve_duplicates")
-
-
-def _clustered(clusters: NDArray[np.uint32]) -> tuple[NDArray[np.bool_], int]:
-    """Return which documents are in a cluster of more than one, and the number of such clusters."""
-    follows = clusters != np.arange(len(clusters), dtype=np.uint32)
-    leads = np.zeros(len(clusters), dtype=np.bool_)
-    leads[clusters[follows]] = True
-    return follows | leads, int(np.count_nonzero(leads))
 
 
 def _resolved(

@@ -4,9 +4,9 @@ A shingle is the XXH64, or the first eight bytes of SHA-1, of the UTF-8 of conse
 under a permutation is (shingle a + b) modulo 2^61 - 1, where product and sum wrap at 2^64 first; a and b come from
 NumPy's legacy generator. With 32 bits the shingle is XXH32 or four bytes of SHA-1, and the values' low halves count.
 
-Words are those of ``normal_words``, but for what its table cannot say: the small form of a capital sigma, the order of
-marks that are not dropped, and signs that decompose into punctuation. Texts with such characters (about one in ten
-thousand) are divided in Python.
+Words are those of ``normal_words``, but for what its table cannot say. Texts with a capital sigma, whose small form
+depends on its place, are put in lower case first; the few with marks that are not dropped, or with signs that decompose
+into punctuation, are divided in Python.
 """
 
 import re
@@ -29,6 +29,7 @@ from headwater.text.signatures import Minima
 
 HashFunction = Literal["xxhash", "sha1"]
 
+_CAPITAL_SIGMA = "\u03a3"
 _PRIME = np.uint64((1 << 61) - 1)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _NUMBER = re.compile(rf"\d+([{NUMBER_SEPARATORS}]\d+)?")
@@ -54,6 +55,8 @@ def datatrove_minhash(
         hash_function: of a sequence.
         bits: of a hash and a value.
     """
+    if texts.type not in {pa.string(), pa.large_string()}:
+        texts = texts.cast(pa.large_string())
     draw = np.random.RandomState(seed)
     a = draw.randint(1, int(_PRIME), permutations, dtype=np.uint64)
     b = draw.randint(0, int(_PRIME), permutations, dtype=np.uint64)
@@ -63,8 +66,8 @@ def datatrove_minhash(
     def values(words: NormalWords) -> tuple[NDArray[np.uint64], ...]:
         return _values(words.data, words.starts, words.offsets, shingle, a, b, kind, mask)
 
-    found = values(normal_words(texts))
-    for row in _rare(texts).tolist():
+    found = values(normal_words(_with_small_sigmas(texts)))
+    for row in np.flatnonzero(_with(texts, _rare_characters())).tolist():
         for part, one in zip(found, values(_words_in_python(texts[row].as_py())), strict=True):
             part[row] = one[0]
     minima, shingles, counts, hashes = found
@@ -74,7 +77,7 @@ def datatrove_minhash(
 @cache
 def _rare_characters() -> str:
     """Return a pattern of the characters whose texts are divided in Python."""
-    found = ["\u03a3"]
+    found = []
     for code in (*range(0x80, 0x3400), *range(0xA000, 0xAC00), *range(0xF900, 0x20000)):
         character = chr(code)
         parts = unicodedata.normalize("NFD", character)
@@ -86,8 +89,16 @@ def _rare_characters() -> str:
     return "[" + "".join(map(re.escape, found)) + "]"
 
 
-def _rare(texts: pa.Array) -> NDArray[np.int64]:
-    return np.flatnonzero(pc.match_substring_regex(texts, _rare_characters()).fill_null(False).to_numpy(False))
+def _with(texts: pa.Array, characters: str) -> NDArray[np.bool_]:
+    return pc.match_substring_regex(texts, characters).fill_null(False).to_numpy(False)
+
+
+def _with_small_sigmas(texts: pa.Array) -> pa.Array:
+    chosen = _with(texts, _CAPITAL_SIGMA)
+    if not chosen.any():
+        return texts
+    lower = [text.lower() for text in texts.filter(pa.array(chosen)).to_pylist()]
+    return pc.replace_with_mask(texts, pa.array(chosen), pa.array(lower, texts.type))
 
 
 def _words_in_python(text: str) -> NormalWords:
