@@ -3,8 +3,8 @@
 The work is ``headwater.curate.TextStatistics`` (Numba kernels, one thread) over the documentation installed with
 Python, again and again for about half a second a task. "Alone" are two processes that share nothing, each with half of
 the tasks, started and warmed, then let go at the same moment. They and the engines take turns; a turn of an engine is
-one ``map`` of all tasks on warm workers, results collected. Reported is the wall time of each over the wall time alone
-in the same round, best and median of ``--rounds``: on a machine that others use, single rounds say little.
+one ``map`` of all tasks on warm workers, results collected. Reported is the wall time alone over that of an engine in
+the same round, for a number of rounds: on a machine that others use, a single one says little.
 
 Then what is paid once (the time from nothing to the first result of two workers that had all kernels in the cache) and
 per task (a function that does nothing).
@@ -141,12 +141,13 @@ def main() -> None:
         f"{arguments.rounds} rounds of {arguments.tasks} tasks of {work(0):.2f} CPU seconds, {os.cpu_count()} cores,"
         f" load {load:.1f}; {versions}.\n"
     )
-    print("| engine | of two processes alone, median | best | start, seconds | per task, ms |\n|---|---|---|---|---|")
+    print("| engine | of two processes alone, median | lowest to highest | start, s | per task, ms |")
+    print("|---|---|---|---|---|")
     for name in names:
         engine, start = engines[name]
         empty = 1000 * _seconds(lambda engine=engine: _map(engine, nothing, 500)) / 500
-        middle, best = statistics.median(ratios[name]), max(ratios[name])
-        print(f"| {name} | {middle:.2f} | {best:.2f} | {start:.1f} | {empty:.2f} |")
+        middle, low, high = statistics.median(ratios[name]), min(ratios[name]), max(ratios[name])
+        print(f"| {name} | {middle:.2f} | {low:.2f} to {high:.2f} | {start:.1f} | {empty:.2f} |")
         engine.close()
     pair.close()
 

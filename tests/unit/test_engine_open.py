@@ -1,6 +1,7 @@
 """Which engine a word stands for, and what is said when there is none."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -63,3 +64,22 @@ print(json.dumps([before, seen, usage_stats_enabled()]))
 """
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert json.loads(found.stdout) == [[], {"ray": ["0", "1"]}, False]
+
+
+def test_ctrl_c_while_a_cluster_starts_takes_effect_after_it():
+    from headwater.engine.ray import _uninterrupted
+
+    done = []
+
+    def start() -> None:
+        with _uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("started")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == ["started"]
+    with _uninterrupted():
+        pass
+    with pytest.raises(KeyboardInterrupt):  # and afterwards at once, as before
+        signal.raise_signal(signal.SIGINT)

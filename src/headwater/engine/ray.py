@@ -9,8 +9,10 @@ path that every node sees and return what is small; nothing large goes through R
 import contextlib
 import os
 import platform
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -80,14 +82,15 @@ class RayEngine:
             _show_token()
         self._ray = ray_module()
         self._connected = not self._ray.is_initialized()
-        if self._connected:
-            self._connect(address, workers or available_cpus())
-        elif address not in {None, "auto"}:
+        if not self._connected and address not in {None, "auto"}:
             raise EngineError(
                 f"This process is connected to a Ray cluster already, so it cannot join {address}. Leave out the"
                 " address to use that one, or call ray.shutdown() before."
             )
         try:
+            if self._connected:
+                with _uninterrupted():
+                    self._connect(address, workers or available_cpus())
             self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
             if address is not None or not self._connected:
                 _check_nodes(self._ray)
@@ -139,7 +142,8 @@ class RayEngine:
         """Leave the cluster; one that was started here ends."""
         if self._connected:
             self._connected = False
-            self._ray.shutdown()
+            with _uninterrupted():
+                self._ray.shutdown()
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +185,27 @@ class _Tasks:
                     self._ray.cancel(one, force=force)
                 if running:
                     _, running = self._ray.wait(running, num_returns=len(running), timeout=_GRACE_SECONDS)
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off until the end: in the middle of Ray's start or end it is swallowed, or the process crashes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is interrupted
+        return
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if asked:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _show_token() -> None:
