@@ -261,9 +261,9 @@ def test_a_column_that_no_row_has_is_an_error_that_names_the_ones_there(tmp_path
     with pytest.raises(InputError, match=r"a\.jsonl has no column 'contents'.*content, url.*Did you mean 'content'"):
         plan_shards(path, text="contents")
     pq.write_table(pa.table({"body": ["c"]}), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match=r"b\.parquet has no column 'content'.*body"):
+    with pytest.raises(InputError, match=r"b\.parquet has no column 'content'.*body.*Name the one with the text"):
         plan_shards(tmp_path, text="content")
-    with pytest.raises(InputError, match="has no column 'key'"):
+    with pytest.raises(InputError, match=r"has no column 'key'.*Name the one with the ids"):
         plan_shards(path, text="content", id="key")
 
 

@@ -285,7 +285,10 @@ def plan_summary(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", 
             *_aligned(facts),
             "",
             *(["Drops a document when:", *_aligned(rows)] if rows else ["No rule drops a document."]),
-            *(f"Warning: {caution}" for caution in cautions(settings, steps.rules)),
+            *(
+                f"Warning: {caution}"
+                for caution in cautions(settings, steps.rules, origins="origin" in plan.schema.names)
+            ),
         ]
     )
 

@@ -475,7 +475,8 @@ _HALVED = {
 
 
 def _warnings(job: Finding, failed: Mapping[int, FailedShard], bad: Mapping[str, int]) -> tuple[str, ...]:
-    warnings = [*cautions(job.settings, job.steps.rules), *(str(conflict) for conflict in job.plan.conflicts)]
+    warnings = list(cautions(job.settings, job.steps.rules, origins=job.columns.origin is not None))
+    warnings += [str(conflict) for conflict in job.plan.conflicts]
     warnings += [
         f"in {bad[kind]:,} place{'s' * (bad[kind] != 1)} a file {what}: what came before is in the output, how many "
         "documents are missing nobody knows. rejects.jsonl names the files."

@@ -151,6 +151,17 @@ class CurateSettings(Section):
     columns: ColumnSettings = ColumnSettings()
     tokenizer: str | None = Field(default=None, description="file of a tokenizer by which tokens are counted")
 
+    @model_validator(mode="after")
+    def _compares_what_is_held(self) -> "CurateSettings":
+        copies = self.duplicates
+        compared = copies.exact or copies.near or copies.sentences or copies.paragraphs
+        if (self.held.paths or self.held.reserve) and not compared:
+            raise ValueError(
+                "copies of what is held can only be found where copies are looked for: leave duplicates.exact or "
+                "duplicates.near on"
+            )
+        return self
+
 
 def curate_settings(rules: str = "fineweb", changes: Mapping[str, Any] | None = None) -> CurateSettings:
     """Return the settings of a named set of rules or of a file, with changes over them.

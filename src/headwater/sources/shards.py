@@ -194,7 +194,11 @@ def _check_columns(file: InputFile, there: list[str], settings: ReadSettings) ->
         if name not in there:
             shown = ", ".join(there[:_SHOWN_COLUMNS])
             hint = did_you_mean(name, there)
-            raise InputError(f"{file.path} has no column {name!r}. Columns there: {shown}.{hint}")
+            what = {settings.text: "text", settings.id: "ids"}.get(name, "pages")
+            raise InputError(
+                f"{file.path} has no column {name!r}. Columns there: {shown}.{hint} Name the one with the {what}, or "
+                "read such files by themselves."
+            )
 
 
 def _layout(schema: pa.Schema, settings: ReadSettings, left_out: list[str], *, open_ended: bool) -> Layout:
