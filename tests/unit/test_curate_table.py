@@ -83,3 +83,14 @@ def test_rules_of_every_kind_are_applied(columns: dict[str, list[Any]], tmp_path
     assert reasons[3] == ["custom:large"]
     assert reasons[5] == ["custom:short"]
     assert "someone@example.org" not in found.kept["text"][0].as_py()
+
+
+def test_the_preferred_origin_stays(columns: dict[str, list[Any]]) -> None:
+    both = {"text": [columns["text"][0]] * 2, "origin": ["machine", "human"]}
+    assert curate(both, "none").kept["origin"].to_pylist() == ["machine"]
+    assert curate(both, "none", duplicates__prefer="human").kept["origin"].to_pylist() == ["human"]
+
+
+def test_duplicates_can_be_found_as_datatrove_does(columns: dict[str, list[Any]]) -> None:
+    found = curate(columns, "none", duplicates__mode="datatrove", duplicates__verify_from=0)
+    assert found.dropped["n"].to_pylist() == [4]

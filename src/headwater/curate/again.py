@@ -34,7 +34,7 @@ from headwater.store import parquet_file, replaced_file
 
 Progress = Callable[[int, int, str], None]
 
-_RESOLVED = ("id", "file", "line", "source", "characters", "text_hash", "bands", "sketch")
+_RESOLVED = ("id", "file", "line", "source", "characters", "priority", "text_hash", "bands", "sketch")
 
 
 def rethreshold_folder(

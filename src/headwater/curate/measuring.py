@@ -111,6 +111,7 @@ def measured_schema(layout: Layout, steps: Steps) -> pa.Schema:
             pa.field("language", pa.string()),
             pa.field("curated", text),
             pa.field("characters", pa.int64()),
+            pa.field("priority", pa.int64()),
             pa.field("passing", pa.bool_()),
             pa.field("measured", pa.struct(list(steps.measured))),
             *steps.signs,
@@ -184,6 +185,7 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
         "language": batch["language"] if "language" in batch.schema.names else pa.nulls(batch.num_rows, pa.string()),
         "curated": _curated(batch["text"], text) if steps.rewrites else pa.nulls(batch.num_rows, text.type),
         "characters": characters,
+        "priority": pc.cast(pc.equal(context["origin"], steps.prefer), pa.int64()),
         "passing": pc.equal(pc.list_value_length(steps.first_rules.decide(batch)), 0),
         "measured": pa.StructArray.from_arrays(
             [

@@ -112,6 +112,8 @@ def find_copies(
         held=held,
         near=settings.near,
         one_per_source=settings.one_per_source,
+        verify_from=settings.verify_from,
+        least_similarity=settings.least_similarity,
         temporary=temporary,
     )
     return Resolved(out, found, tuple(shards), _examples(out))

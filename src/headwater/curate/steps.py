@@ -45,6 +45,8 @@ class Steps:
     """Counts the tokens of what is kept."""
     rewrites: bool = False
     """Whether an operator may change the text."""
+    prefer: str = ""
+    """Origin that stays where documents of several are copies of each other; empty: none in particular."""
 
     @cached_property
     def first_rules(self) -> RuleSet:
@@ -89,7 +91,9 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
     found = _custom(found, settings)
     copies = settings.duplicates
     signatures = (
-        Signatures(copies.shingle, copies.bands, copies.rows, copies.seed) if copies.exact or copies.near else None
+        Signatures(copies.shingle, copies.bands, copies.rows, copies.seed, mode=copies.mode)
+        if copies.exact or copies.near
+        else None
     )
     spans = (
         SpanHashes("sentences" if copies.sentences else "paragraphs") if copies.sentences or copies.paragraphs else None
@@ -100,7 +104,7 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
     operators = (*found.operators, *(one for one in (signatures, spans) if one is not None))
     tokens = Tokens(settings.tokenizer) if settings.tokenizer is not None else None
     rewrites = spans is not None or any("text" in one.adds.names for one in operators)
-    return Steps(operators, found, signatures, spans, tokens, rewrites)
+    return Steps(operators, found, signatures, spans, tokens, rewrites, copies.prefer)
 
 
 def _languages(found: RuleSet, settings: CurateSettings) -> RuleSet:
