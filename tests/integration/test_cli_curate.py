@@ -470,3 +470,17 @@ def test_rethresholding_as_scripts_use_it(finished, tmp_path, cli):
         code, out, err = cli("rethreshold", *arguments, "-q")
         assert (code, out) == (2, "")
         assert said in err
+
+
+def test_what_libraries_print_does_not_reach_standard_output(texts: list[str], tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "import os\ndef never(batch):\n    os.write(1, b'50% done')\n    return [False] * batch.num_rows\n"
+    )
+    (tmp_path / "rules.toml").write_text('extends = "none"\n[custom.never]\npython = "own.py:never"\n')
+    data = write(tmp_path / "d.jsonl", [{"text": text} for text in texts])
+    command = ["curate", data, "--out", tmp_path / "out", "--rules", tmp_path / "rules.toml", "--json", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *map(str, command), "--workers", "1"], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["documents"]["kept"] == 20
+    assert "50% done" in done.stderr

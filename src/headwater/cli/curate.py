@@ -1,7 +1,10 @@
 """``headwater curate`` and ``headwater rethreshold``: clean a corpus, and decide again from what was measured."""
 
+import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -248,11 +251,24 @@ def _carried_out(job: Any, interrupted: str, *, quiet: bool) -> Any:
     from headwater.cli.progress import progress_on
 
     try:
-        with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
+        with _standard_output_kept(), progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
             return job(progress)
     except KeyboardInterrupt:
         print(interrupted, file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _standard_output_kept() -> Iterator[None]:
+    """Have what libraries print go to standard error: standard output carries the result and nothing else."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _exit(result: "CurateResult", *, check: bool, most_lost: float) -> None:

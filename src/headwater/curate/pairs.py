@@ -254,7 +254,7 @@ class _Places:
         """Write the answer to a query that names ``places`` (shard, place, id, name, line)."""
         import duckdb
 
-        limits = {"memory_limit": "1GB", "threads": 1}
+        limits = {"memory_limit": "400MB", "threads": 1}
         with duckdb.connect(":memory:", config=limits) as connection, parquet_file(out, schema) as writer:
             connection.execute(f"SET temp_directory = {_quoted(str(self._temp))}")
             connection.register("names", self._names)
