@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from headwater.errors import HeadwaterError
 from headwater.sources import RejectLog, plan_shards, read_shard
+from headwater.sources.delimited import read_delimited
 from headwater.sources.jsonl import json_row, read_jsonl
 from headwater.sources.rejects import Reject
 from headwater.sources.stream import Line
@@ -212,6 +213,45 @@ def _alike(kept: object, item: object) -> bool:
     if isinstance(kept, list) and isinstance(item, list):
         return len(kept) == len(item) and all(map(_alike, kept, item))
     return kept == item
+
+
+@FAST
+@given(
+    st.lists(
+        st.text(st.sampled_from('ab",\n\r\0é\u2028 '), max_size=12).map(str.encode)
+        | st.lists(st.text(st.sampled_from('ab",\n\ré '), max_size=5), min_size=2, max_size=2).map(
+            lambda cells: ",".join('"' + cell.replace('"', '""') + '"' for cell in cells).encode()
+        )
+        | st.sampled_from([b"a,b", b'"a",b', b"caf\xe9,b", b"", b"\r"]),
+        max_size=12,
+    ),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.integers(1, 40),
+    st.integers(1, 5),
+    st.sampled_from([20, 10**6]),
+)
+def test_delimited_text_in_columns_is_what_reading_by_rows_gives(
+    tmp_path_factory: pytest.TempPathFactory, records: list[bytes], end: bytes, block: int, rows: int, limit: int
+) -> None:
+    path = tmp_path_factory.mktemp("any") / "a.csv"
+    path.write_bytes(b"text,n" + end + b'"first",1' + end + end.join(records))
+    texts, rejects, empty = [], [], 0
+    for row in read_delimited(path, ",", limit):
+        if row is None:
+            empty += 1
+        elif isinstance(row, Reject):
+            rejects.append(row)
+        else:
+            texts.append((row.line, row.values["text"], row.values["n"]))
+    plan = plan_shards(path, max_document_bytes=limit)
+    log: list[Reject] = []
+    kept = RejectLog()
+    kept.add = log.append  # type: ignore[method-assign]
+    stream = read_shard(plan.shards[0], plan, kept, batch_rows=rows, batch_bytes=block)
+    found = [(row["_row"], row["text"], row["n"]) for batch in stream for row in batch.to_pylist()]
+    assert found == texts
+    assert log == rejects
+    assert stream.report.empty == empty
 
 
 # Damage of any kind.

@@ -14,7 +14,7 @@ import zstandard
 from headwater.errors import InputError
 from headwater.sources import Reject, RejectLog, ShardPlan, document_writer, plan_shards, read_shard, warm
 from headwater.sources.html import page_text
-from headwater.text import html_shape, json_columns, json_lines, json_writing
+from headwater.text import delimited_lines, html_shape, json_columns, json_lines, json_writing
 
 DATA = Path("../shared/data")
 
@@ -394,6 +394,21 @@ def test_a_damaged_row_group_costs_itself(tmp_path: Path) -> None:
     assert "30 rows" in reject.detail
 
 
+def test_one_long_text_in_a_dictionary_is_not_unfolded_for_all_rows_at_once(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 1000, pa.int32()), ["x" * 1_000_000, "short"])
+    pq.write_table(pa.table({"text": texts}), tmp_path / "a.parquet", dictionary_pagesize_limit=1 << 30)
+    with pa.ipc.new_stream(tmp_path / "b.arrow", pa.schema([("text", texts.type)])) as out:
+        out.write_table(pa.table({"text": texts}))
+    for name in ("a.parquet", "b.arrow"):
+        assert (tmp_path / name).stat().st_size < 2 << 20
+        plan = plan_shards(tmp_path / name)
+        before, rows = pa.total_allocated_bytes(), 0
+        for batch in read_shard(plan.shards[0], plan, batch_bytes=1 << 20):
+            rows += batch.num_rows
+            assert pa.total_allocated_bytes() - before < 64 << 20  # all of it would be a gigabyte
+        assert rows == 2000
+
+
 def test_delimited_and_plain_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b'id,text\n1,"two\nlines, ""quoted"""\n\n2,short,much\n3,last\n')
     (tmp_path / "b.tsv").write_bytes(b"text\tid\nt\t4\n")
@@ -441,7 +456,7 @@ def test_real_files_give_what_reading_by_rows_gives(name: str, tmp_path: Path) -
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data shared beside the checkout are not here")
 def test_nothing_is_compiled_once_reading_is_warm(tmp_path: Path) -> None:
     warm()
-    modules = (json_lines, json_columns, json_writing, html_shape)
+    modules = (delimited_lines, json_lines, json_columns, json_writing, html_shape)
     kernels = [value for module in modules for value in vars(module).values() if hasattr(value, "signatures")]
     before = [len(kernel.signatures) for kernel in kernels]
     assert len(kernels) > 20
@@ -450,4 +465,6 @@ def test_nothing_is_compiled_once_reading_is_warm(tmp_path: Path) -> None:
         for batch in table.to_batches():
             write(batch)
     page_text("<div><p>Some text</p></div>")
+    (tmp_path / "a.csv").write_text('text,n\n"a ""b"" c",1\nplain,2\n')
+    read_all(tmp_path / "a.csv")
     assert [len(kernel.signatures) for kernel in kernels] == before

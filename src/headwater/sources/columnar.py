@@ -19,6 +19,7 @@ from headwater.sources.stream import ExpansionError
 from headwater.sources.values import json_value
 
 _FREE_BYTES = 1 << 30  # up to here a compressed file may grow as it likes
+_MOST_UNFOLDED = 8  # batches that are unfolded from dictionaries at once
 
 
 @dataclass(slots=True)
@@ -123,6 +124,10 @@ class Reading:
             batch: the rows.
             rows: the line or row number of each.
         """
+        for begin, end in _unfolded_cuts(batch, _MOST_UNFOLDED * self.batch_bytes):
+            yield from self._conform(batch.slice(begin, end - begin), rows[begin:end])
+
+    def _conform(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
         columns = {name: batch.column(place) for place, name in enumerate(batch.schema.names)}
         settings = self.layout.settings
         good = np.ones(batch.num_rows, dtype=bool)
@@ -167,10 +172,10 @@ class Reading:
             self.reject(int(rows[row]), RejectKind.LINE_TOO_LONG, f"longer than {limit:,} bytes", sample)
 
     def _keep_utf8(self, array: pa.Array, name: str, rows: NDArray[np.int64], good: NDArray[np.bool_]) -> None:
-        if not _has_text(array.type) or _is_utf8(array):
+        if not _has_text(array.type) or is_utf8(array):
             return
         for row in range(len(array)):
-            if good[row] and not _is_utf8(array.take(pa.array([row]))):
+            if good[row] and not is_utf8(array.take(pa.array([row]))):
                 good[row] = False
                 self.reject(int(rows[row]), RejectKind.INVALID_UTF8, f"column {name!r} holds bytes that are not UTF-8")
 
@@ -185,6 +190,11 @@ class Reading:
             begin = end
 
 
+def expansion_limit(size_bytes: int, settings: ReadSettings) -> int:
+    """Return how many bytes a compressed size may grow to."""
+    return max(settings.max_expansion * size_bytes, _FREE_BYTES)
+
+
 def expanding(pieces: Iterable[bytes], file: InputFile, settings: ReadSettings) -> Iterator[bytes]:
     """Yield the pieces of a compressed file as long as it does not grow beyond all measure.
 
@@ -194,7 +204,7 @@ def expanding(pieces: Iterable[bytes], file: InputFile, settings: ReadSettings) 
     if not file.compressed:
         yield from pieces
         return
-    limit = max(settings.max_expansion * file.size_bytes, _FREE_BYTES)
+    limit = expansion_limit(file.size_bytes, settings)
     size = 0
     for piece in pieces:
         size += len(piece)
@@ -203,6 +213,29 @@ def expanding(pieces: Iterable[bytes], file: InputFile, settings: ReadSettings) 
                 f"it gives more than {settings.max_expansion} times its size of {file.size_bytes:,} bytes"
             )
         yield piece
+
+
+def _unfolded_cuts(batch: pa.RecordBatch, most_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield pieces of a batch whose dictionaries, once every row has its own copy of a value, stay below a size.
+
+    One long text in a dictionary can stand for millions of rows in a file of a few bytes.
+    """
+    sizes = np.zeros(batch.num_rows, dtype=np.int64)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+            lengths = pc.fill_null(pc.take(pc.binary_length(column.dictionary), column.indices), 0)
+            sizes += lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+    ends = np.cumsum(sizes)
+    begin = 0
+    while begin < len(ends):
+        before = ends[begin - 1] if begin else 0
+        end = max(int(np.searchsorted(ends, before + most_bytes, side="right")), begin + 1)
+        yield begin, end
+        begin = end
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
 
 
 def text_bytes(texts: pa.Array) -> int:
@@ -232,12 +265,19 @@ def _has_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind)
 
 
-def _is_utf8(array: pa.Array) -> bool:
+def is_utf8(array: pa.Array) -> bool:
+    """Say whether all text of an array, and of its parts, is UTF-8 (and its structure sound)."""
     try:
         array.validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def bytes_are_utf8(data: bytes) -> bool:
+    """Say whether bytes are UTF-8."""
+    ends = pa.py_buffer(np.array([0, len(data)], dtype=np.int64))
+    return is_utf8(pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(data)))
 
 
 def _converted(array: pa.Array, given: pa.Field, wanted: pa.Field) -> pa.Array:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.sources.blocks import Block, line_blocks
-from headwater.sources.columnar import Reading, expanding
+from headwater.sources.columnar import Reading, bytes_are_utf8, expanding
 from headwater.sources.inputs import InputFile, input_pieces, open_input
 from headwater.sources.jsonl import json_row
 from headwater.sources.layout import Found, Part, ReadSettings
@@ -122,7 +122,7 @@ class _Table:
     def batches(self, block: Block) -> Iterator[pa.RecordBatch]:
         from headwater.text import json_lines
 
-        utf8 = _is_utf8(block.data)
+        utf8 = bytes_are_utf8(block.data)
         first = block.line
         for lines in self.scanner.lines(block.data, escaped_names=False):
             states = lines.states
@@ -239,12 +239,3 @@ def _check_id(value: object, column: str) -> None:
         raise RowError(RejectKind.WRONG_TYPE, f"column {column!r} holds {value!r:.80}, not text or an integer")
     if isinstance(value, str) and not encodable(value):
         raise RowError(RejectKind.INVALID_UTF8, f"{column} holds half a character (a lone surrogate)")
-
-
-def _is_utf8(data: bytes) -> bool:
-    ends = pa.py_buffer(np.array([0, len(data)], dtype=np.int64))
-    try:
-        pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(data)).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True

@@ -1,17 +1,20 @@
 """Parquet files in columns, by row group."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from headwater.sources.columnar import Reading
+from headwater.sources.columnar import Reading, expansion_limit
 from headwater.sources.inputs import InputFile, open_input
 from headwater.sources.layout import Found, Part
 from headwater.sources.rejects import RejectKind
 from headwater.sources.schemas import check_names
 
+_MOST_UNFOLDED_BYTES = 1 << 28
 _UNREADABLE = (pa.ArrowException, OSError, ValueError)
 
 
@@ -53,7 +56,7 @@ def read_parquet_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
     part = reading.part
     row = part.first_row
     try:
-        with open_input(part.file) as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:
+        with open_input(part.file) as opened, _folded(opened, reading) as parquet:
             wanted = _wanted(parquet, reading)
             for group in range(part.begin, part.end):
                 found = parquet.metadata.row_group(group)
@@ -61,6 +64,14 @@ def read_parquet_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
                 # A row group says how large it is, so that long documents come in smaller batches.
                 fitting = reading.batch_bytes * found.num_rows // max(found.total_byte_size, 1)
                 rows = max(1, min(reading.batch_rows, fitting))
+                packed = sum(found.column(place).total_compressed_size for place in range(found.num_columns))
+                if found.total_byte_size > expansion_limit(packed, reading.layout.settings):
+                    detail = (
+                        f"row group {group}, {found.num_rows:,} rows, would unpack to {found.total_byte_size:,} bytes"
+                    )
+                    reading.reject(row, RejectKind.EXPANDS_TOO_MUCH, detail)
+                    row = behind
+                    continue
                 try:
                     for batch in parquet.iter_batches(rows, row_groups=[group], columns=wanted, use_threads=False):
                         yield from reading.conform(batch, np.arange(row, row + batch.num_rows))
@@ -71,6 +82,31 @@ def read_parquet_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
                 row = behind
     except _UNREADABLE as error:
         reading.reject(row, RejectKind.TRUNCATED_FILE, f"no readable Parquet file: {error}")
+
+
+@contextmanager
+def _folded(opened: BinaryIO, reading: Reading) -> Iterator[pq.ParquetFile]:
+    """Open a file so that large columns of text come with their dictionaries.
+
+    Unfolded, thousands of rows may share one text of megabytes; what is unfolded is bounded when a batch is brought
+    into the layout. Reading such columns costs half as much again, which is little beside anything done with them.
+    """
+    with pq.ParquetFile(opened, pre_buffer=False) as parquet:
+        metadata = parquet.metadata
+        large = {
+            column.path_in_schema
+            for group in range(reading.part.begin, min(reading.part.end, metadata.num_row_groups))
+            for column in map(metadata.row_group(group).column, range(metadata.num_columns))
+            if column.total_uncompressed_size * reading.batch_rows > _MOST_UNFOLDED_BYTES
+        }
+        texts = [field.name for field in parquet.schema_arrow if field.name in large and _is_text(field.type)]
+    opened.seek(0)
+    with pq.ParquetFile(opened, pre_buffer=False, read_dictionary=texts) as parquet:
+        yield parquet
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
 
 
 def _wanted(parquet: pq.ParquetFile, reading: Reading) -> list[str]:

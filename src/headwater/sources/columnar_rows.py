@@ -1,35 +1,17 @@
-"""Formats that are read row by row, brought into columns: delimited text and plain text."""
+"""Rows brought into columns: those of plain text, and those of delimited text that have to be read one by one."""
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from headwater.sources.columnar import Reading, expanding
-from headwater.sources.delimited import read_delimited
+from headwater.sources.columnar import Reading
 from headwater.sources.inputs import InputFile, input_pieces
 from headwater.sources.layout import Found, Part, ReadSettings
 from headwater.sources.plain import read_plain
 from headwater.sources.rejects import Reject
 from headwater.sources.rows import Row
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-_FIRST_ROWS = 100
-
-
-def look_at_delimited(file: InputFile, number: int, settings: ReadSettings) -> Found:
-    """Return the columns of a file with a header line; it is read in one go, as quoted line ends may be anywhere."""
-    pieces = expanding(input_pieces(file), file, settings)
-    rows = read_delimited(Path(file.path), DELIMITERS[file.format], settings.max_document_bytes, pieces)
-    names: list[str] = []
-    for row in islice(rows, _FIRST_ROWS):
-        if isinstance(row, Row):
-            names = list(row.values)
-            break
-    schema = pa.schema([pa.field(name, pa.string()) for name in names])
-    return Found(schema, (_whole(file, number),), problem=None if names else "it has no row below its header")
 
 
 def look_at_text(file: InputFile, number: int, settings: ReadSettings) -> Found:
@@ -42,19 +24,12 @@ def _whole(file: InputFile, number: int) -> Part:
     return Part(file, number, 0, file.size_bytes, 1, file.size_bytes)
 
 
-def read_delimited_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a file with a header line; all values are strings, and an empty one is an empty string."""
-    file, limit = reading.file, reading.layout.settings.max_document_bytes
-    pieces = reading.expanding(input_pieces(file))
-    yield from _batches(reading, read_delimited(Path(file.path), DELIMITERS[file.format], limit, pieces))
-
-
 def read_text_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
     """Yield the document of a text file, or its paragraphs; the id of each is its place."""
     file, settings = reading.file, reading.layout.settings
     pieces = reading.expanding(input_pieces(file))
     found = read_plain(Path(file.path), settings.max_document_bytes, paragraphs=settings.paragraphs, source=pieces)
-    yield from _batches(reading, (_document(row, reading) if isinstance(row, Row) else row for row in found))
+    yield from batches_of_rows(reading, (_document(row, reading) if isinstance(row, Row) else row for row in found))
 
 
 def _document(row: Row, reading: Reading) -> Row:
@@ -65,7 +40,7 @@ def _document(row: Row, reading: Reading) -> Row:
     return Row(row.line, row.offset, values)
 
 
-def _batches(reading: Reading, rows: Iterator[Row | Reject | None]) -> Iterator[pa.RecordBatch]:
+def batches_of_rows(reading: Reading, rows: Iterator[Row | Reject | None]) -> Iterator[pa.RecordBatch]:
     """Collect rows of strings into batches; what is no row is counted."""
     held: list[Row] = []
     size = 0

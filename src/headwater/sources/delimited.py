@@ -21,14 +21,16 @@ class _TooLongError(Exception):
 class _Feed:
     """Text lines for the CSV parser; remembers the lines of the record that is being parsed."""
 
-    def __init__(self, source: Iterable[bytes], delimiter: str, max_record_bytes: int) -> None:
+    def __init__(
+        self, source: Iterable[bytes], delimiter: str, max_record_bytes: int, line: int = 1, offset: int = 0
+    ) -> None:
         self.record: list[Line] = []
         self.utf8 = True
         self.too_long = False
         self._between_quotes = _BETWEEN_QUOTES[delimiter]
         self._size = 0
         self._limit = max_record_bytes
-        self._lines = lines_of(source, max_record_bytes)
+        self._lines = lines_of(source, max_record_bytes, line, offset)
         self._again: deque[Line] = deque()
 
     def __iter__(self) -> "_Feed":
@@ -62,21 +64,27 @@ class _Feed:
 
 
 def read_delimited(
-    path: Path, delimiter: str, max_record_bytes: int, source: Iterable[bytes] | None = None
+    path: Path,
+    delimiter: str,
+    max_record_bytes: int,
+    source: Iterable[bytes] | None = None,
+    *,
+    header: list[str] | None = None,
+    line: int = 1,
+    offset: int = 0,
 ) -> Iterator[Row | Reject | None]:
     """Yield a row per good record, a reject per bad one and ``None`` per empty line. All values are strings.
 
     A record whose quotation mark is closed wrongly or never costs that one line: reading resumes on the next. One that
     grows beyond the limit on the way is skipped as a whole. The bytes come from ``source`` where it is given, else from
-    the file.
+    the file. A source may begin in the middle of a file, at a line and offset, when the header is known.
 
     Raises:
         InputError: the header cannot be read.
     """
     file = str(path)
-    feed = _Feed(pieces(path) if source is None else source, delimiter, max_record_bytes)
+    feed = _Feed(pieces(path) if source is None else source, delimiter, max_record_bytes, line, offset)
     parser = _parser(feed, delimiter)
-    header: list[str] | None = None
     while True:
         feed.start_record()
         kind, detail = RejectKind.UNREADABLE_ROW, ""

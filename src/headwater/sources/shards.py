@@ -19,15 +19,11 @@ from headwater.errors import InputError, did_you_mean
 from headwater.schema import digest
 from headwater.sources.columnar import Counts, Reading
 from headwater.sources.columnar_arrow import look_at_arrow, read_arrow_columns
+from headwater.sources.columnar_delimited import look_at_delimited, read_delimited_columns
 from headwater.sources.columnar_jsonl import look_at_jsonl, read_jsonl_columns
 from headwater.sources.columnar_lance import look_at_lance, read_lance_columns
 from headwater.sources.columnar_parquet import look_at_parquet, read_parquet_columns
-from headwater.sources.columnar_rows import (
-    look_at_delimited,
-    look_at_text,
-    read_delimited_columns,
-    read_text_columns,
-)
+from headwater.sources.columnar_rows import look_at_text, read_text_columns
 from headwater.sources.columnar_web import look_at_html, look_at_warc, read_html_columns, read_warc_columns
 from headwater.sources.inputs import LANCE, ChangedFileError, InputFile, check_unchanged, find_inputs
 from headwater.sources.layout import FILE, ROW, Found, Layout, Part, ReadSettings, Shard

@@ -146,15 +146,17 @@ def lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
     return lines_of(pieces(path), max_line_bytes)
 
 
-def lines_of(source: Iterable[bytes], max_line_bytes: int) -> Iterator[Line]:
+def lines_of(source: Iterable[bytes], max_line_bytes: int, number: int = 1, offset: int = 0) -> Iterator[Line]:
     """Yield the lines of a stream, cut at byte 0x0A only; a UTF-8 byte order mark before line 1 is dropped.
+
+    The stream may begin in the middle of a file, at a line and offset.
 
     A line of more than ``max_line_bytes`` bytes comes as its beginning with ``too_long`` set; it is never held whole.
 
     Raises:
         InputError, DamagedFileError: see :func:`pieces`. A line cut off by the damage is not yielded.
     """
-    number, offset, size = 1, 0, 0
+    size = 0
     held: list[bytes] = []
 
     def finish(last: bytes) -> Line:

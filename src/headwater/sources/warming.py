@@ -24,4 +24,9 @@ def warm() -> None:
         with document_writer(Path(folder) / "b.jsonl", batches[0].schema) as write:
             write(batches[0])
             write(batches[0].slice(1))
+        path = Path(folder) / "c.csv"
+        path.write_bytes(b'text,n\n"a ""b""",1\n')
+        plan = plan_shards(path)
+        for _ in read_shard(plan.shards[0], plan):
+            pass
     page_text("<p>a")
