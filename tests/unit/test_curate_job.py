@@ -209,7 +209,9 @@ def test_what_is_held_already_is_dropped(corpus: Path, tmp_path: Path, prose: Pr
     assert [row["n"] for row in gone] == [5]
     assert result.documents.kept == 59
     pairs = pq.read_table(tmp_path / "out" / "pairs.parquet").to_pylist()
-    assert [one["kept_file"] for one in pairs if one["reason"] == "held_duplicate"] == [str(held)]
+    assert [(one["kept_file"], one["kept_id"]) for one in pairs if one["reason"] == "held_duplicate"] == [
+        (str(held), "mine")
+    ]
     assert rethreshold_folder(tmp_path / "out", {}).documents == result.documents
 
 

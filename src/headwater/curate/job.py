@@ -341,9 +341,10 @@ def _hold(job: Finding, phase: _Phase) -> list[Path]:
     operators = tuple(one for one in (job.steps.signatures, job.steps.spans) if one is not None)
     if job.held is None or not operators:
         return []
+    own_id = Columns.of(job.held.schema, job.held.layout.settings.text, None, None).id
     paths = [job.folder.held(shard.number) for shard in job.held.shards]
     tasks = [
-        HeldTask(shard, job.held.layout, None, operators, path)
+        HeldTask(shard, job.held.layout, own_id, operators, path)
         for shard, path in zip(job.held.shards, paths, strict=True)
         if not path.exists()
     ]
