@@ -308,6 +308,62 @@ def test_what_is_not_there_or_no_data_is_named(tmp_path, cli):
     assert not (tmp_path / "out").exists()
 
 
+def test_columns_that_hold_no_text_are_named_before_anything_is_done(tmp_path, cli):
+    text = ["The people have been here."]
+    for name, table, options, said in (
+        ("list", pa.table({"text": [text]}), (), "column 'text' of"),
+        ("list", pa.table({"text": [text]}), (), "holds list<element: string>; text is needed"),
+        ("object", pa.table({"text": [{"a": "b"}]}), (), "holds struct<a: string>; text is needed"),
+        ("twice", pa.table([text, [1], [2]], names=["text", "a", "a"]), (), "has several columns 'a'"),
+        ("id", pa.table({"text": text, "mine": [[1]]}), ("--id", "mine"), "holds list<element: int64>; text is needed"),
+        ("source", pa.table({"text": text, "site": [["a"]]}), ("--source", "site"), "text or numbers are needed"),
+    ):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+        code, out, err = cli("curate", tmp_path / f"{name}.parquet", "-o", tmp_path / "out", *options, "-q")
+        assert (code, out) == (2, "")
+        assert said in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_files_may_be_anything(tmp_path, texts, cli):
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    names = [b"it's [1] *?.jsonl", "caf\u00e9 \u202e\u05d0.jsonl".encode(), b"latin \xe9\xff.jsonl"]
+    for name, text in zip(names, texts, strict=False):
+        row = json.dumps({"text": text}).encode()
+        (folder / os.fsdecode(name)).write_bytes(row + b"\n" + row + b"\n{\n")
+    out = tmp_path / "out [it's] *?"
+    code, said, err = cli("curate", folder, "-o", out, "--rules", "none", "--json", "--workers", 1, "-q")
+    assert code == 0, err
+    found = json.loads(said)
+    assert found["documents"] == {"in": 9, "kept": 3, "dropped": 3, "bad": 3}
+    assert {Path(one["name"]).name for one in found["sources"]} == {
+        *("it's [1] *?.jsonl", "caf\u00e9 \u202e\u05d0.jsonl", "latin \\xe9\\xff.jsonl")
+    }
+    pairs = pq.read_table(out / "pairs.parquet").to_pylist()
+    assert [(one["removed_file"] == one["kept_file"], one["removed_line"], one["kept_line"]) for one in pairs] == [
+        (True, 2, 1)
+    ] * 3
+    assert cli("curate", folder, "-o", tmp_path / "again", "--rules", "none", "--workers", 1, "-q")[0] == 0
+    assert cli("rethreshold", out, "-o", tmp_path / "third [", "-q")[0] == 0
+
+
+def test_what_is_no_file_that_stays_is_named(tmp_path, corpus, cli):
+    (tmp_path / "link.jsonl").symlink_to("nowhere.jsonl")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name, said in (
+        ("link.jsonl", "is a link to nowhere.jsonl, which does not exist"),
+        ("pipe.jsonl", "no file that stays"),
+    ):
+        code, _, err = cli("curate", tmp_path / name, "-o", tmp_path / "out", "-q")
+        assert code == 2
+        assert said in err
+    code, _, err = cli("curate", corpus.parent, "-o", corpus.parent / "clean", "-q")
+    assert code == 2
+    assert "Give another folder, outside of it" in err  # or it would be read when it is gone on with
+    assert not (corpus.parent / "clean").exists()
+
+
 def test_files_that_break_off_lose_only_what_is_missing(texts, tmp_path, cli):
     rows = [json.dumps({"id": f"r{i}", "text": text}) for i, text in enumerate(texts)]
     blocks = [("\n".join(rows[i : i + 5]) + "\n").encode() for i in range(0, 20, 5)]

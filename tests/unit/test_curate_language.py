@@ -87,6 +87,10 @@ def test_capitals_are_read_as_small_letters() -> None:
     assert measured(capitals)[0] == ["en", "de", "fr", "ru", "el"]
     small = measured(["".join(map(str.lower, text)) for text in capitals])  # letter by letter: no final sigma
     assert measured(capitals) == small
+    # Signs of three bytes among them stay what they are, at the end too.
+    signs = [f"\u201e{text} \u2026 \u2014 \u201d{text}\u2026" for text in capitals]
+    assert measured(signs) == measured(["".join(map(str.lower, text)) for text in signs])
+    assert measured(["A" * 40 + "\u0590"]) == measured(["a" * 40 + "\u0590"])
     # An abbreviation in a script without capitals changes nothing.
     arabic = SENTENCES["ar"] + " NATO UNESCO"
     assert measured([arabic])[1][0] == pytest.approx(library([arabic])[1][0], abs=1e-5)

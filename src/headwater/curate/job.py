@@ -149,7 +149,7 @@ def curate_files(
     folder = Folder(out)
     progress(0, 0, "looking at the input")
     plan = plan_curation(paths, settings, shard_bytes)
-    _check_apart(plan, out)
+    _check_apart(paths, plan, out)
     foreseen_steps(settings)  # a fault in the settings is found before anything is written or removed
     columns = Columns.of(plan.schema, settings.columns.text, settings.columns.id, settings.columns.source)
     with claimed(folder, "curation", restart=restart):
@@ -176,8 +176,15 @@ def curate_files(
         return conclude(_ended(job, engine, measured, finished, failed, copies, cuts, costs, begun), page)
 
 
-def _check_apart(plan: ShardPlan, out: Path) -> None:
+def _check_apart(paths: Sequence[str | Path], plan: ShardPlan, out: Path) -> None:
+    """Make sure that what is written is never read, not even when the curation is gone on with."""
     inside = out.resolve()
+    for given in map(Path, paths):
+        if given.is_dir() and inside.is_relative_to(given.resolve()):
+            raise InputError(
+                f"{out} lies in {given}, which is read, and so would be what is written there. Give another folder, "
+                "outside of it, with --out."
+            )
     for file in plan.files:
         path = Path(file.path)
         if path.exists() and path.resolve().is_relative_to(inside):
@@ -300,7 +307,7 @@ def standing_words(what: str, standing: Standing) -> str:
 
 def _measure(job: Finding, phase: _Phase) -> tuple[dict[int, Measured], dict[int, FailedShard]]:
     """Return every shard after the first pass, and those that could not be worked on."""
-    files = tuple(file.path for file in job.plan.files)
+    files = _names(job.plan)
     notes = {shard.number: job.folder.done("measured", shard.number) for shard in job.plan.shards}
     measured = {
         number: found
@@ -326,7 +333,7 @@ def _measure(job: Finding, phase: _Phase) -> tuple[dict[int, Measured], dict[int
     for outcome in phase.map(measure_shard, tasks, "measuring", name=name, size=size):
         shard = tasks[outcome.index].shard
         if isinstance(outcome, Failed):
-            failed[shard.number] = FailedShard(shard.parts[0].file.path, str(shard), outcome.error)
+            failed[shard.number] = FailedShard(_shown(shard.parts[0].file.path), _shown(str(shard)), outcome.error)
         else:
             measured[shard.number] = outcome.value
     return dict(sorted(measured.items())), failed
@@ -393,7 +400,7 @@ def _finish(
     job: Finding, phase: _Phase, measured: Mapping[int, Measured], copies: Resolved | None, cuts: Path | None
 ) -> tuple[dict[int, Finished], dict[int, FailedShard]]:
     """Return every shard after the second pass, and those that could not be worked on."""
-    files = tuple(file.path for file in job.plan.files)
+    files = _names(job.plan)
     sizes = {shard.number: shard.size_bytes for shard in job.plan.shards}
     names = {shard.number: str(shard) for shard in job.plan.shards}
     wanted = wanted_places(copies)
@@ -422,10 +429,20 @@ def _finish(
         number = tasks[outcome.index].shard
         if isinstance(outcome, Failed):
             shard = job.plan.shards[number]
-            failed[number] = FailedShard(shard.parts[0].file.path, str(shard), outcome.error)
+            failed[number] = FailedShard(_shown(shard.parts[0].file.path), _shown(str(shard)), outcome.error)
         else:
             finished[number] = outcome.value
     return dict(sorted(finished.items())), failed
+
+
+def _names(plan: ShardPlan) -> tuple[str, ...]:
+    """Return the names of the files of a plan, by number, for tables and people."""
+    return tuple(_shown(file.path) for file in plan.files)
+
+
+def _shown(path: str) -> str:
+    """Return a path as text: the bytes of a name that are no UTF-8 are written as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _ended(
@@ -444,8 +461,8 @@ def _ended(
         bad.update(measured[number].bad)
     return Ended(
         folder=job.folder,
-        files=tuple(file.path for file in job.plan.files),
-        held_files=tuple(file.path for file in job.held.files) if job.held is not None else (),
+        files=_names(job.plan),
+        held_files=_names(job.held) if job.held is not None else (),
         held=tuple(job.folder.held(shard.number) for shard in job.held.shards) if job.held is not None else (),
         size_bytes=job.plan.size_bytes,
         settings=job.settings,

@@ -49,7 +49,7 @@ class Language:
     """Code points read of each document, from its beginning."""
 
     name: ClassVar[str] = "language"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if self.characters < 1:

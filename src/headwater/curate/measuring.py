@@ -60,7 +60,7 @@ class Columns:
         """Return the columns of an input.
 
         Raises:
-            InputError: a column that was named is not there.
+            InputError: a column that was named is not there, or holds lists or objects.
         """
         for name in (own_id, source):
             if name is not None and name not in schema.names:
@@ -68,6 +68,8 @@ class Columns:
                     f"no file has a column {name!r}. The columns are: {', '.join(schema.names)}."
                     f"{did_you_mean(name, schema.names)}"
                 )
+            if name is not None and pa.types.is_nested(kind := schema.field(name).type):
+                raise InputError(f"column {name!r} holds {kind}; text or numbers are needed. Name another column.")
 
         def present(name: str) -> str | None:
             kind = schema.field(name).type if name in schema.names else None

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,6 +119,8 @@ def _matches(pattern: str) -> list[InputFile]:
                 matches.append(_file(entry, known))
         if not matches:
             raise InputError(f"no readable file matches {pattern!r}. Known formats: {_KNOWN}.")
+    elif path.is_symlink():
+        raise InputError(f"{path} is a link to {path.readlink()}, which does not exist.")
     else:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"there is no {path}.{did_you_mean(path.name, siblings)}")
@@ -235,6 +238,8 @@ def _file(path: Path, known: str) -> InputFile:
         state = path.stat()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if not stat.S_ISREG(state.st_mode):  # a pipe can be read once, and not in parts
+        raise InputError(f"{path} is no file that stays: write what it gives to one first.")
     return InputFile(str(path), known, state.st_size, state.st_mtime_ns)
 
 

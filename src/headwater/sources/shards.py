@@ -29,7 +29,7 @@ from headwater.sources.inputs import LANCE, ChangedFileError, InputFile, check_u
 from headwater.sources.layout import FILE, ROW, Found, Layout, Part, ReadSettings, Shard
 from headwater.sources.rejects import HARMLESS, RejectKind, RejectLog
 from headwater.sources.rows import damage
-from headwater.sources.schemas import TypeConflict, json_field, unify
+from headwater.sources.schemas import TypeConflict, is_nested, json_field, unify
 from headwater.sources.stream import DamagedFileError
 
 SHARD_BYTES = 128 << 20
@@ -160,7 +160,7 @@ def plan_shards(
         raise InputError(f"no document can be read from {files[0].path}: {found[0].problem}.{others}")
     for file, each in zip(files, found, strict=True):
         if not each.problem:
-            _check_columns(file, each.schema.names, settings)
+            _check_columns(file, each.schema, settings)
     schema, conflicts = unify([(file.path, each.schema) for file, each in zip(files, found, strict=True)])
     left_out = [name for name in (FILE, ROW) if name in schema.names]
     if html is not None and text != html and text in schema.names:
@@ -185,7 +185,11 @@ def _look(file: InputFile, number: int, settings: ReadSettings, shard_bytes: int
     return looks[file.format]()
 
 
-def _check_columns(file: InputFile, there: list[str], settings: ReadSettings) -> None:
+def _check_columns(file: InputFile, schema: pa.Schema, settings: ReadSettings) -> None:
+    there = schema.names
+    double = next((name for name in there if there.count(name) > 1), None) if len(set(there)) < len(there) else None
+    if double is not None:
+        raise InputError(f"{file.path} has several columns {double!r}. Give each a name of its own.")
     for name in filter(None, (settings.needed, settings.id)):
         if name not in there:
             shown = ", ".join(there[:_SHOWN_COLUMNS])
@@ -195,6 +199,8 @@ def _check_columns(file: InputFile, there: list[str], settings: ReadSettings) ->
                 f"{file.path} has no column {name!r}. Columns there: {shown}.{hint} Name the one with the {what}, or "
                 "read such files by themselves."
             )
+        if is_nested(kind := schema.field(name).type):  # JSON holds anything anywhere; there it is a bad row
+            raise InputError(f"column {name!r} of {file.path} holds {kind}; text is needed. Name another column.")
 
 
 def _layout(schema: pa.Schema, settings: ReadSettings, left_out: list[str], *, open_ended: bool) -> Layout:

@@ -94,7 +94,7 @@ def _in_capitals(data, begin, end, small):  # type: ignore[no-untyped-def]
             capitals += 65 <= byte <= 90
             others += 97 <= byte <= 122
             at += 1
-        elif byte < 0xE0:
+        elif byte < 0xE0 and at + 1 < end:  # what is no UTF-8 may end in the middle of a character
             code = (np.int64(byte & 0x1F) << 6) | np.int64(data[at + 1] & 0x3F)
             if code < len(small) and small[code] != code:
                 capitals += 1
@@ -130,7 +130,7 @@ def _in_words(data, begin, end, folds, small, out, starts):  # type: ignore[no-u
             inside = True
         if folds and byte < 0x80:
             byte = np.uint8(small[byte])
-        elif folds and byte < 0xE0:
+        elif folds and 0xC0 <= byte < 0xE0 and at + 1 < end:
             code = (np.int64(byte & 0x1F) << 6) | np.int64(data[at + 1] & 0x3F)
             if code < len(small):
                 code = np.int64(small[code])
