@@ -1,5 +1,6 @@
 """What several tests work with: small corpora, the command line in this process, steps that are interrupted."""
 
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from headwater.schema import documents
 from headwater.sources import read_documentation
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and every process they start would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Prose = Callable[[int, int], str]
 Language = Callable[..., list[str]]
