@@ -209,7 +209,8 @@ def test_the_trees_may_not_see_new_rows_where_the_rest_differs(learnt: Detector)
     """Scores of one text do not depend on its neighbours in the batch."""
     texts = _texts(_HUMAN, 5, 8) + _texts(_MACHINE, 5, 9)
     together = learnt.score(texts)
-    np.testing.assert_array_equal(together, [learnt.score([text])[0] for text in texts])
+    # One row and many may go through different kernels of the linear algebra library: the last bit is the processor's.
+    np.testing.assert_allclose(together, [learnt.score([text])[0] for text in texts], rtol=1e-13)
     assert together[5:].min() > together[:5].min()
 
 
