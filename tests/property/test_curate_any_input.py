@@ -15,6 +15,8 @@ from headwater.curate import CurateResult, curate_files, curate_settings
 from headwater.curate.job import foreseen_steps
 from headwater.curate.steps import Steps
 from headwater.engine import EmbeddedEngine, apply_operators
+from headwater.errors import InputError
+from headwater.sources import RejectLog, plan_shards, read_shard
 
 PRESETS = {
     "fineweb": {"duplicates.sentences": True},
@@ -243,3 +245,29 @@ def test_files_of_anything(files, name):
         assert (again.documents, again.rules, again.bad_by_kind) == (result.documents, result.rules, result.bad_by_kind)
         assert kept_again == kept
         assert dropped_again == dropped
+
+
+def test_a_parquet_file_with_any_bit_turned_over_is_read_or_refused(tmp_path):
+    # Damaged metadata have ended the process itself; a file must cost no more than its own documents.
+    path = tmp_path / "a.parquet"
+    table = pa.table(
+        {"id": ["a", "b"], "text": ["x", "y"], "n": [1, 2], "l": [[1], [2, 3]], "s": [{"a": "b"}, {"a": "c"}]}
+    )
+    pq.write_table(table, path, compression="none")
+    whole = path.read_bytes()
+    refused = 0
+    for bit in range(1, 8 * len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        rejects = RejectLog()
+        try:
+            plan = plan_shards(path)
+            rows = [
+                row for shard in plan.shards for batch in read_shard(shard, plan, rejects) for row in batch.to_pylist()
+            ]
+        except InputError:
+            refused += 1
+        else:
+            assert all(isinstance(row["text"], str) for row in rows)
+    assert refused > 100

@@ -17,7 +17,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -173,7 +173,14 @@ def curate_files(
         finished, also_failed = _finish(job, phase, measured, copies, cuts)
         failed.update(also_failed)
         progress(0, 0, "counting")
-        return conclude(_ended(job, engine, measured, finished, failed, copies, cuts, costs, begun), page)
+
+        def whole(result: CurateResult) -> CurateResult:
+            """Return a result with what it took up to now: counting takes time and memory too."""
+            seconds = time.monotonic() - begun
+            return replace(result, seconds=seconds, cpu_seconds=costs.cpu_seconds, peak_rss_mb=costs.peak_mb)
+
+        ended = _ended(job, engine, measured, finished, failed, copies, cuts, costs, begun)
+        return whole(conclude(ended, lambda result: page(whole(result))))
 
 
 def _check_apart(paths: Sequence[str | Path], plan: ShardPlan, out: Path) -> None:

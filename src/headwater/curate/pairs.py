@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from headwater.curate.bounded_duckdb import bounded_duckdb
 from headwater.curate.duplicates import Duplicates, resolve_duplicates
 from headwater.curate.result import PairSample
 from headwater.curate.sentences import first_copies, read_cuts
@@ -252,11 +253,7 @@ class _Places:
 
     def write(self, query: str, schema: pa.Schema, out: Path) -> None:
         """Write the answer to a query that names ``places`` (shard, place, id, name, line)."""
-        import duckdb
-
-        limits = {"memory_limit": "400MB", "threads": 1}
-        with duckdb.connect(":memory:", config=limits) as connection, parquet_file(out, schema) as writer:
-            connection.execute(f"SET temp_directory = {_quoted(str(self._temp))}")
+        with bounded_duckdb(self._temp, _MEMORY_MB) as connection, parquet_file(out, schema) as writer:
             connection.register("names", self._names)
             connection.register("shards", self._shards)
             connection.execute(f"CREATE VIEW places AS {_NAMED.replace('PLACES', self._parts)}")
@@ -264,6 +261,7 @@ class _Places:
                 writer.write_batch(batch.cast(schema))
 
 
+_MEMORY_MB = 400
 _PLACE = """
     SELECT filename, file_row_number AS place, id, file, line
     FROM read_parquet([FILES], filename = true, file_row_number = true)

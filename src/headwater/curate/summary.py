@@ -7,12 +7,16 @@ memory does not grow with the corpus.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from headwater.curate.bounded_duckdb import bounded_duckdb
 from headwater.curate.outputs import Folder
 from headwater.curate.reasons import sentence_of
 from headwater.curate.result import Loss, RuleLoss
 from headwater.curate.rules import RuleSet
+
+if TYPE_CHECKING:
+    import duckdb
 
 # The largest parts, and of those with enough documents for a large loss to be news the largest that had one.
 _LOSSES = """
@@ -40,6 +44,8 @@ _REASONS = """
     ) WHERE place <= 5 ORDER BY part, documents DESC, reason
 """
 
+
+_MEMORY_MB = 512
 
 COPY_REASONS = ("exact_duplicate", "near_duplicate", "held_duplicate")
 """Reasons that come from other documents, not from a measured value."""
@@ -72,68 +78,61 @@ def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: 
         tokens: tokens were counted.
         copies: copies were looked for.
     """
-    signals = Signals([folder.signals(number) for number in shards], tokens=tokens)
-    try:
+    with bounded_duckdb(folder.temp, _MEMORY_MB) as connection:
+        signals = Signals([folder.signals(number) for number in shards], connection, tokens=tokens)
         documents, kept, characters, kept_characters, n_tokens = signals.totals()
         by_reason = signals.by_reason()
         sources, n_sources = signals.by("source")
-        losses = [
-            RuleLoss(
-                str(rule.reason),
-                rule.family,
-                rule.sentence,
-                rule.measure,
-                rule.threshold if isinstance(rule.threshold, int | float) else None,
-                *by_reason.get(str(rule.reason), (0, 0)),
-            )
-            for rule in rules.rules
-            if rule.threshold is not None
-        ]
-        losses += [
-            RuleLoss(reason, "copies", sentence_of(reason), "", None, *by_reason.get(reason, (0, 0)))
-            for reason in COPY_REASONS
-            if copies
-        ]
-        return Summary(
-            documents,
-            kept,
-            characters,
-            kept_characters,
-            n_tokens,
-            tuple(losses),
-            sources,
-            n_sources,
-            signals.by("language")[0],
-            signals.by("origin")[0],
+        languages, origins = signals.by("language")[0], signals.by("origin")[0]
+    losses = [
+        RuleLoss(
+            str(rule.reason),
+            rule.family,
+            rule.sentence,
+            rule.measure,
+            rule.threshold if isinstance(rule.threshold, int | float) else None,
+            *by_reason.get(str(rule.reason), (0, 0)),
         )
-    finally:
-        signals.close()
+        for rule in rules.rules
+        if rule.threshold is not None
+    ]
+    losses += [
+        RuleLoss(reason, "copies", sentence_of(reason), "", None, *by_reason.get(reason, (0, 0)))
+        for reason in COPY_REASONS
+        if copies
+    ]
+    return Summary(
+        documents,
+        kept,
+        characters,
+        kept_characters,
+        n_tokens,
+        tuple(losses),
+        sources,
+        n_sources,
+        languages,
+        origins,
+    )
 
 
 class Signals:
     """The signals of a curation, to ask questions of."""
 
-    def __init__(self, files: Sequence[Path], *, tokens: bool = False, memory_mb: int = 512) -> None:
+    def __init__(self, files: Sequence[Path], connection: "duckdb.DuckDBPyConnection", *, tokens: bool = False) -> None:
         """Open the files.
 
         Args:
             files: signals by shard.
+            connection: answers the questions.
             tokens: they hold the tokens of the kept documents.
-            memory_mb: memory that the answers may take.
         """
-        import duckdb
-
-        self._connection = duckdb.connect(":memory:", config={"memory_limit": f"{memory_mb}MB", "threads": 1})
+        self._connection = connection
         self._tokens = tokens
         self._connection.execute("SET preserve_insertion_order = false")
         names = [str(file) for file in files]
         self._connection.execute(
             "CREATE VIEW signals AS SELECT * FROM read_parquet($1)".replace("$1", _sql_list(names))
         )
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self._connection.close()
 
     def totals(self) -> tuple[int, int, int, int, int | None]:
         """Return documents, kept documents, characters, kept characters and tokens of the kept ones."""

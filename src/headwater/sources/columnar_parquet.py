@@ -15,7 +15,9 @@ from headwater.sources.rejects import RejectKind
 from headwater.sources.schemas import check_names
 
 _MOST_UNFOLDED_BYTES = 1 << 28
-_UNREADABLE = (pa.ArrowException, OSError, ValueError)
+# Damage comes out as any of these. The metadata of single columns are not asked for: where they are damaged, pyarrow
+# (25.0) lets an exception of C++ pass through C, which ends the process.
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, RuntimeError, MemoryError)
 
 
 def look_at_parquet(file: InputFile, number: int, shard_bytes: int) -> Found:
@@ -64,8 +66,7 @@ def read_parquet_columns(reading: Reading) -> Iterator[pa.RecordBatch]:
                 # A row group says how large it is, so that long documents come in smaller batches.
                 fitting = reading.batch_bytes * found.num_rows // max(found.total_byte_size, 1)
                 rows = max(1, min(reading.batch_rows, fitting))
-                packed = sum(found.column(place).total_compressed_size for place in range(found.num_columns))
-                if found.total_byte_size > expansion_limit(packed, reading.layout.settings):
+                if found.total_byte_size > expansion_limit(part.file.size_bytes, reading.layout.settings):
                     detail = (
                         f"row group {group}, {found.num_rows:,} rows, would unpack to {found.total_byte_size:,} bytes"
                     )
@@ -92,14 +93,10 @@ def _folded(opened: BinaryIO, reading: Reading) -> Iterator[pq.ParquetFile]:
     into the layout. Reading such columns costs half as much again, which is little beside anything done with them.
     """
     with pq.ParquetFile(opened, pre_buffer=False) as parquet:
-        metadata = parquet.metadata
-        large = {
-            column.path_in_schema
-            for group in range(reading.part.begin, min(reading.part.end, metadata.num_row_groups))
-            for column in map(metadata.row_group(group).column, range(metadata.num_columns))
-            if column.total_uncompressed_size * reading.batch_rows > _MOST_UNFOLDED_BYTES
-        }
-        texts = [field.name for field in parquet.schema_arrow if field.name in large and _is_text(field.type)]
+        groups = range(reading.part.begin, min(reading.part.end, parquet.num_row_groups))
+        largest = max((parquet.metadata.row_group(group).total_byte_size for group in groups), default=0)
+        large = largest * reading.batch_rows > _MOST_UNFOLDED_BYTES
+        texts = [field.name for field in parquet.schema_arrow if large and _is_text(field.type)]
     opened.seek(0)
     with pq.ParquetFile(opened, pre_buffer=False, read_dictionary=texts) as parquet:
         yield parquet
