@@ -19,7 +19,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from headwater.curate import CurateResult, curate_files, curate_settings
+from headwater.curate import CurateResult, curate_files, curate_settings, rethreshold_folder
 from headwater.curate.job import plan_curation
 from headwater.engine import EmbeddedEngine
 from headwater.errors import StoreError
@@ -91,6 +91,8 @@ def place(tmp_path, prose) -> Path:
         # Copies of what other files have: of the longer two the earlier stays.
         rows.append({"text": texts[30].replace(texts[30].split()[30], "x", 1), "source": "near"})
         rows.append({"text": texts[3], "source": "copy"})
+        if name == "c":  # a document of which sentences are cut that one before it has
+            rows.append({"text": prose(120, 40) + " " + ". ".join(texts[30].split(". ")[3:9]) + ".", "source": "cut"})
         lines = [json.dumps(row) for row in rows]
         lines.insert(5, '{"text": ')
         (corpus / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
@@ -98,6 +100,7 @@ def place(tmp_path, prose) -> Path:
     # How it is run may differ from time to time, the settings may not.
     (tmp_path / "rules.toml").write_text(
         f'extends = "none"\n[custom.harmful]\npython = "{tmp_path / "rule.py"}:judge"\n[columns]\nsource = "source"\n'
+        "[duplicates]\nsentences = true\n"
     )
     return tmp_path
 
@@ -121,9 +124,10 @@ def files(out: Path) -> dict[str, bytes]:
 def clean(place: Path, name: str = "clean") -> dict[str, bytes]:
     """Return the files of a curation that nothing happens to."""
     result = curate(place, place / name)
-    assert (result.documents.read, result.documents.bad) == (45, 3)
+    assert (result.documents.read, result.documents.bad) == (46, 3)
     assert result.documents.adds_up
     assert len(list((place / name / "kept").iterdir())) > 8
+    assert pq.read_table(place / name / "copied.parquet").num_rows == 1
     return files(place / name)
 
 
@@ -154,7 +158,7 @@ def test_a_curation_killed_again_and_again_gives_the_same_bytes(place):
         was = now
         assert not (out / "curation.json").exists()
     result = curate(place, out)
-    assert (result.documents.read, result.documents.bad) == (45, 3)
+    assert (result.documents.read, result.documents.bad) == (46, 3)
     assert result.documents.adds_up
     assert files(out) == expected
 
@@ -168,6 +172,26 @@ def test_killed_between_the_record_and_the_last_cleaning_it_is_finished(place):
     with pytest.raises(StoreError, match="holds a finished curation"):
         curate(place, out)
     assert files(out) == expected
+
+
+def test_a_rethresholding_that_is_stopped_is_made_anew(place):
+    clean(place)
+    changes = {"custom:harmful": False}
+    whole = rethreshold_folder(place / "clean", changes, place / "whole")
+
+    def stop(done: int, total: int, what: str) -> None:
+        if (what, done) == ("writing", 3):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rethreshold_folder(place / "clean", changes, place / "again", stop)
+    assert len(list((place / "again" / "kept").glob("part-*"))) == 3
+    (place / "again" / "kept" / ".part-00003.parquet.0.tmp").touch()  # as a killed one leaves it
+    again = rethreshold_folder(place / "clean", changes, place / "again")
+    assert again.documents == whole.documents
+    assert files(place / "again") == files(place / "whole")
+    with pytest.raises(StoreError, match="holds a finished curation"):
+        rethreshold_folder(place / "clean", changes, place / "again")
 
 
 def test_killed_at_any_moment_with_workers(place):
@@ -216,7 +240,7 @@ def test_a_part_that_always_fails_is_named_and_taken_up_again(place, cli, monkey
     assert "killed by SIGKILL" in found["failed"][0]["error"]
     assert f"1 of {len(parts)} parts failed" in found["warnings"][-1]
     counts = found["documents"]
-    assert 36 < counts["in"] < 45
+    assert 36 < counts["in"] < 46
     assert counts["in"] == counts["kept"] + counts["dropped"] + counts["bad"]
     assert {path.name for path in (out / "kept").iterdir()} == {
         f"part-{shard.number:05}.parquet" for shard in parts if shard != deadly
@@ -229,7 +253,7 @@ def test_a_part_that_always_fails_is_named_and_taken_up_again(place, cli, monkey
         patched.setattr("headwater.curate.concluding.clear_work", lambda folder: None)
         code, said, err = cli(*command)
     assert code == 0, err
-    assert json.loads(said)["documents"] == {"in": 45, "kept": 36, "dropped": 6, "bad": 3}
+    assert json.loads(said)["documents"] == {"in": 46, "kept": 37, "dropped": 6, "bad": 3}
     now = {path.name: path.stat().st_mtime_ns for path in (out / ".work" / "measured").glob("*.parquet")}
     assert {name: time for name, time in now.items() if name in measured} == measured
     again = notes(out)
