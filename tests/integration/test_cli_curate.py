@@ -293,12 +293,20 @@ def test_mistakes_in_a_file_of_rules_are_all_named(corpus, tmp_path, cli):
 
 def test_what_is_not_there_or_no_data_is_named(tmp_path, cli):
     (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "utf16.jsonl").write_bytes(json.dumps({"text": "a"}).encode("utf-16"))
+    (tmp_path / "latin.jsonl").write_bytes('{"text": "caf\xe9"}'.encode("latin-1"))
+    (tmp_path / "array.jsonl").write_text('[{"text": "a"}, {"text": "b"}]')
+    (tmp_path / "pretty.jsonl").write_text(json.dumps({"text": "a"}, indent=2))
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
     write(tmp_path / "body.jsonl", [{"body": "x"}])
     for name, said in (
         ("corpsu.jsonl", "there is no"),
         ("picture.png", "unknown format"),
         ("empty.jsonl", "no document can be read"),
+        ("utf16.jsonl", "not UTF-8. Convert the file first: iconv"),
+        ("latin.jsonl", "not UTF-8. Convert the file first: iconv"),
+        ("array.jsonl", "a JSON array is no JSON lines: write an object a line"),
+        ("pretty.jsonl", "none of its first lines is a JSON object; the first:"),
         ("body.jsonl", "has no column 'text'. Columns there: body."),
     ):
         code, out, err = cli("curate", tmp_path / name, "-o", tmp_path / "out", "-q")
@@ -450,6 +458,7 @@ def test_equal_ids_across_files_lose_nothing(tmp_path, texts, cli):
     code, out, _ = cli("curate", folder, "-o", tmp_path / "out", "--rules", "gopher", "--json", "--workers", 1, "-q")
     assert code == 0
     assert json.loads(out)["documents"] == {"in": 20, "kept": 20, "dropped": 0, "bad": 0}
+    assert json.loads(out)["warnings"][0].startswith("20 documents have an id that another one has too.")
     assert sorted(read(tmp_path / "out" / "kept")["text"].to_pylist()) == sorted(texts)
     code, out, _ = cli("rethreshold", tmp_path / "out", "--set", "too_few_words=1000", "--json", "-q")
     assert json.loads(out)["documents"] == {"in": 20, "kept": 0, "dropped": 20, "bad": 0}

@@ -106,6 +106,7 @@ def _counted(ended: Ended) -> CurateResult:
         ended.steps.rules,
         tokens=ended.steps.tokens is not None,
         copies=ended.copies is not None,
+        own_ids=ended.own_id is not None,
     )
     if not counts.adds_up or (summary.documents, summary.kept) != (counts.kept + counts.dropped, counts.kept):
         raise StoreError(
@@ -113,6 +114,14 @@ def _counted(ended: Ended) -> CurateResult:
             f"bad; the signals count {summary.documents}, {summary.kept} of them kept. Do not use this output, and "
             "please report this as a defect."
         )
+    shared = (
+        [
+            f"{summary.shared_ids:,} documents have an id that another one has too. Nothing is lost, but duplicate_of "
+            "names more than one of them; pairs.parquet has their files and lines."
+        ]
+        if summary.shared_ids
+        else []
+    )
     samples = merged_samples(one.samples for one in finished.values())
     shown = {(number, place): one for number, part in finished.items() for place, one in part.shown.items()}
     return CurateResult(
@@ -138,7 +147,7 @@ def _counted(ended: Ended) -> CurateResult:
         engine=ended.engine,
         workers=ended.workers,
         failed=ended.failed,
-        warnings=ended.warnings,
+        warnings=tuple(dict.fromkeys((*ended.warnings, *shared))),
         settings=ended.settings.model_dump(mode="json"),
         versions={"headwater": __version__},
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),

@@ -45,6 +45,11 @@ _REASONS = """
 """
 
 
+_SHARED_IDS = """
+    SELECT coalesce(sum(documents), 0) FROM (
+        SELECT count(*) AS documents FROM signals GROUP BY hash(id) HAVING count(*) > 1
+    )
+"""
 _MEMORY_MB = 512
 
 COPY_REASONS = ("exact_duplicate", "near_duplicate", "held_duplicate")
@@ -66,9 +71,13 @@ class Summary:
     n_sources: int
     languages: tuple[Loss, ...]
     origins: tuple[Loss, ...]
+    shared_ids: int
+    """Documents whose id another one has as well; 0 where they are hashes of the texts."""
 
 
-def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: bool, copies: bool) -> Summary:
+def summarise(
+    folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: bool, copies: bool, own_ids: bool = False
+) -> Summary:
     """Return a curation in numbers, counted from its signals.
 
     Args:
@@ -77,6 +86,7 @@ def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: 
         rules: the rules that were applied.
         tokens: tokens were counted.
         copies: copies were looked for.
+        own_ids: ids are the user's, and so may be given twice.
     """
     with bounded_duckdb(folder.temp, _MEMORY_MB) as connection:
         signals = Signals([folder.signals(number) for number in shards], connection, tokens=tokens)
@@ -84,6 +94,7 @@ def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: 
         by_reason = signals.by_reason()
         sources, n_sources = signals.by("source")
         languages, origins = signals.by("language")[0], signals.by("origin")[0]
+        shared_ids = signals.shared_ids() if own_ids else 0
     losses = [
         RuleLoss(
             str(rule.reason),
@@ -112,6 +123,7 @@ def summarise(folder: Folder, shards: Sequence[int], rules: RuleSet, *, tokens: 
         n_sources,
         languages,
         origins,
+        shared_ids,
     )
 
 
@@ -151,6 +163,12 @@ class Signals:
             "(SELECT unnest(reasons) AS reason, len(reasons) = 1 AS alone FROM signals) GROUP BY reason ORDER BY reason"
         )
         return {str(reason): (int(count), int(alone)) for reason, count, alone in rows}
+
+    def shared_ids(self) -> int:
+        """Return how many documents have an id that another one has as well."""
+        # Hashes of 64 bits, so that long ids take no memory; among ten million documents two are equal by chance once
+        # in 370,000 times.
+        return int(self._ask(_SHARED_IDS)[0][0])
 
     def by(self, column: str) -> tuple[tuple[Loss, ...], int]:
         """Return the losses by ``source``, ``language`` or ``origin``, the largest parts first, and how many there are.

@@ -26,6 +26,10 @@ from headwater.sources.scanned import ScannedLines, Scanner, columns_of
 from headwater.sources.schemas import json_schema
 from headwater.sources.stream import DamagedFileError, Line
 
+_ADVICE = {
+    RejectKind.INVALID_UTF8: "; they are not UTF-8. Convert the file first: iconv -f latin1 -t utf-8 (or -f utf-16)",
+    RejectKind.NOT_AN_OBJECT: "; a JSON array is no JSON lines: write an object a line, as jq -c '.[]' does",
+}
 _FIRST_BYTES = 1 << 20
 _FIRST_BLOCKS = 16
 _COUNTED_BYTES = 4 << 20
@@ -36,7 +40,7 @@ _ESCAPED_IN_NAMES = re.compile(r'[\x00-\x1f"\\]')
 def look_at_jsonl(file: InputFile, number: int, settings: ReadSettings, shard_bytes: int) -> Found:
     """Return the columns of the first rows of a file and the parts it can be read in."""
     rows: list[dict[str, Any]] = []
-    problem = "none of its first lines is a JSON object"
+    problem, odd = "none of its first lines is a JSON object", ""
     pieces = expanding(input_pieces(file), file, settings)
     longest = max(settings.max_document_bytes, _FIRST_BYTES)
     blocks = line_blocks(pieces, block_bytes=_FIRST_BYTES, max_line_bytes=longest)
@@ -45,16 +49,21 @@ def look_at_jsonl(file: InputFile, number: int, settings: ReadSettings, shard_by
             if isinstance(block, Block):
                 for text in block.data.split(b"\n"):
                     row = json_row(file.path, Line(1, 0, text), settings.max_document_bytes)
-                    if row is not None and not isinstance(row, Reject):
+                    if isinstance(row, Reject):
+                        odd = odd or _ADVICE.get(row.kind, f"; the first: {row.detail}")
+                    elif row is not None:
                         rows.append(dict(row.values))
             if rows or seen >= _FIRST_BLOCKS:
                 break
     except DamagedFileError as error:
-        problem = f"the compressed file is damaged: {error}"
+        problem, odd = f"the compressed file is damaged: {error}", ""
     schema = json_schema(rows)
     plain = [field for field in schema if not _ESCAPED_IN_NAMES.search(field.name)]
     return Found(
-        pa.schema(plain), tuple(_parts(file, number, shard_bytes)), open_ended=True, problem=None if rows else problem
+        pa.schema(plain),
+        tuple(_parts(file, number, shard_bytes)),
+        open_ended=True,
+        problem=None if rows else problem + odd,
     )
 
 
