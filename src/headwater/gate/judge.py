@@ -20,11 +20,12 @@ from headwater.gate.certification import Certifier, SealedDecision
 from headwater.gate.grouping import rows_by_recipe
 from headwater.gate.hard_checks import Bar
 from headwater.gate.mixture import training_mix
+from headwater.gate.pairing import Pair, PairedLosses
 from headwater.gate.panel import ScoringPanel
 from headwater.gate.selection import token_counts
 from headwater.gate.steering import SteeringEvidence, weigh
-from headwater.models.learner import Learner, Losses
-from headwater.schema import Reason, Stage, Verdict, digest
+from headwater.models.learner import Learner
+from headwater.schema import Reason, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,12 @@ class Gate:
             )
         state = replace(state, statuses=statuses)
         rows = rows_by_recipe(batch)
-        pair = _Pair(self, generation)
+        pair = Pair(self.learner, self.mix, self.steering, self.certifier.panel, (self.seed, generation))
         for name in dict.fromkeys([*(n for n in order if n in rows), *rows]):
             state = self._judge_recipe(state, name, batch.take(pa.array(rows[name])), generation, pair)
         return state
 
-    def _judge_recipe(self, state: GateState, name: str, new: pa.Table, generation: int, pair: "_Pair") -> GateState:
+    def _judge_recipe(self, state: GateState, name: str, new: pa.Table, generation: int, pair: Pair) -> GateState:
         before = state.statuses.get(name)
         status = before or RecipeStatus(name, Verdict.QUARANTINED, Stage.UTILITY, Reason.TOO_SMALL)
         status = replace(
@@ -166,7 +167,7 @@ class Gate:
             return self._watch(state, status, pool, pair)
         return self._test(state, status, new, pool, pair)
 
-    def _watch(self, state: GateState, status: RecipeStatus, pool: pa.Table, pair: "_Pair") -> GateState:
+    def _watch(self, state: GateState, status: RecipeStatus, pool: pa.Table, pair: Pair) -> GateState:
         """Admit a further batch of an admitted recipe unless it is now proven harmful, or to a slice."""
         if self.steering is None:
             return replace(_with(state, status), admitted=pa.concat_tables([state.admitted, pool]))
@@ -180,7 +181,7 @@ class Gate:
             status = replace(status, stage=Stage.SLICES, measured=hurt.log_e_harm, threshold=hurt.threshold)
         return replace(_with(state, status), admitted=_without(state.admitted, status.recipe))
 
-    def _test(self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: "_Pair") -> GateState:
+    def _test(self, state: GateState, status: RecipeStatus, new: pa.Table, pool: pa.Table, pair: Pair) -> GateState:
         status = replace(status, tests=status.tests + 1, stage=Stage.UTILITY, reason=Reason.UNDECIDED)
         last = status.tests >= self.settings.max_tests
         if self.steering is not None:
@@ -226,8 +227,8 @@ class Gate:
         return _quarantined(state, replace(status, stopped=last), new)
 
     def _measure(
-        self, state: GateState, pool: pa.Table, pair: "_Pair"
-    ) -> tuple[GateState, SteeringEvidence, "_Losses"]:
+        self, state: GateState, pool: pa.Table, pair: Pair
+    ) -> tuple[GateState, SteeringEvidence, PairedLosses]:
         assert self.steering is not None
         losses = pair.losses(state.admitted, pool)
         assert losses.steering is not None
@@ -242,49 +243,6 @@ class Gate:
             slices=self._slices,
         )
         return replace(state, steering_tests=tests, trainings=state.trainings + pair.taken()), evidence, losses
-
-
-@dataclass(frozen=True, slots=True)
-class _Losses:
-    """Losses without and with a batch."""
-
-    steering: tuple[Losses, Losses] | None
-    certification: tuple[Losses, Losses]
-
-
-class _Pair:
-    """Trains proxies without and with a batch, same seed.
-
-    Scores are kept by the documents they belong to: while nothing is admitted the proxy without is the one of the test
-    before, and after an admission it is the proxy that was trained with the admitted batch.
-    """
-
-    def __init__(self, gate: Gate, generation: int) -> None:
-        self._gate = gate
-        self._seed = [gate.seed, generation]
-        self._known: dict[str, tuple[Losses | None, Losses]] = {}
-        self._trained = 0
-
-    def losses(self, admitted: pa.Table, pool: pa.Table) -> _Losses:
-        without = self._score(admitted)
-        with_ = self._score(pa.concat_tables([admitted, pool]))
-        steering = (without[0], with_[0]) if without[0] is not None and with_[0] is not None else None
-        return _Losses(steering, (without[1], with_[1]))
-
-    def taken(self) -> int:
-        """Return the number of trainings since the last call."""
-        count, self._trained = self._trained, 0
-        return count
-
-    def _score(self, admitted: pa.Table) -> tuple[Losses | None, Losses]:
-        key = digest(admitted["id"].to_pylist())
-        if key not in self._known:
-            gate = self._gate
-            model = gate.learner.fit(gate.mix(admitted), np.random.default_rng(self._seed))
-            self._trained += 1
-            steering = model.loss(gate.steering.documents) if gate.steering is not None else None
-            self._known[key] = steering, model.loss(gate.certifier.panel.documents)
-        return self._known[key]
 
 
 def _of(table: pa.Table, recipe: str) -> pa.Table:
