@@ -76,7 +76,7 @@ PUBLIC = {
         tail_survival threshold_at_fpr tpr_at_fpr""",
     "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel Counts Design
         GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
-        MixtureModel Model Moments NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
+        MixtureModel Model Moments NeuralLearner NeuralModel NeuralSettings NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
         RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
     "origin": """AUDITED Attestation AuditResult Card Detector DocumentVerdict Evidence EvidenceReader Fitted Grade GroupAudit How
         Judge Known LanguageModels Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from headwater.gate.panel import ScoringPanel
-from headwater.models.learner import Learner, Losses
+from headwater.models.learner import Learner, Losses, averaged, fitted
 from headwater.schema import digest
 
 
@@ -21,6 +20,10 @@ class PairedLosses:
 
 class Pair:
     """Trains proxies without and with a batch, same seed.
+
+    Where models of a learner differ from seed to seed, both are trained with as many seeds as it says, the same for
+    both, and the losses are averaged document by document: the noise of a seed adds to the variance of the
+    differences, and averaging n pairs divides that part of it by n.
 
     Scores are kept by the documents they belong to: while nothing is admitted the proxy without is the one of the test
     before, and after an admission it is the proxy that was trained with the admitted batch.
@@ -62,8 +65,10 @@ class Pair:
     def _score(self, admitted: pa.Table) -> tuple[Losses | None, Losses]:
         key = digest(admitted["id"].to_pylist())
         if key not in self._known:
-            model = self._learner.fit(self._mix(admitted), np.random.default_rng(self._seed))
-            self._trained += 1
-            steering = model.loss(self._steering.documents) if self._steering is not None else None
-            self._known[key] = steering, model.loss(self._certification.documents)
+            models = fitted(self._learner, self._mix(admitted), self._seed)
+            self._trained += len(models)
+            steering = None
+            if self._steering is not None:
+                steering = averaged([model.loss(self._steering.documents) for model in models])
+            self._known[key] = steering, averaged([model.loss(self._certification.documents) for model in models])
         return self._known[key]

@@ -6,6 +6,7 @@ from headwater.models.gaussian import GaussianLearner, GaussianModel, GaussianSo
 from headwater.models.kde import KernelLearner, KernelModel, PointSource
 from headwater.models.learner import Learner, Losses, Model
 from headwater.models.mixture import HumanReference, MixtureLearner, MixtureModel
+from headwater.models.neural import NeuralLearner, NeuralModel, NeuralSettings
 from headwater.models.ngram import NgramLearner, NgramModel
 from headwater.models.regression import Design, RegressionLearner, RegressionModel, RegressionSource
 from headwater.models.samples import Counts, Points, Samples
@@ -33,6 +34,9 @@ __all__ = [
     "MixtureModel",
     "Model",
     "Moments",
+    "NeuralLearner",
+    "NeuralModel",
+    "NeuralSettings",
     "NgramLearner",
     "NgramModel",
     "PointSource",

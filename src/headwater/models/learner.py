@@ -4,7 +4,7 @@
 once (:mod:`headwater.models.samples`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -40,6 +40,13 @@ class Losses:
         return float(self.nats.sum() / max(int(self.tokens.sum()), 1))
 
 
+def averaged(losses: Sequence[Losses]) -> Losses:
+    """Return the mean of the losses of several models on the same documents, document by document."""
+    if len(losses) == 1:
+        return losses[0]
+    return Losses(np.mean([one.nats for one in losses], axis=0), losses[0].tokens)
+
+
 class Model(Protocol[S]):
     """A fitted model."""
 
@@ -58,3 +65,23 @@ class Learner(Protocol[S]):
     def fit(self, samples: S, rng: np.random.Generator) -> Model[S]:
         """Return a model fitted to the samples; the same samples and generator state give the same model."""
         ...
+
+
+def seeds_of(learner: object) -> int:
+    """Return how many models of a learner are to be averaged wherever two training sets are compared.
+
+    A learner whose models differ from seed to seed says so by an attribute ``seeds``; one without has no noise.
+    """
+    return max(1, int(getattr(learner, "seeds", 1)))
+
+
+def fitted(learner: Learner[S], samples: S, seed: Sequence[int]) -> list[Model[S]]:
+    """Return the models of a learner that are to be averaged, each from a seed of its own.
+
+    Args:
+        learner: what is fitted, as often as it says.
+        samples: what it is fitted to.
+        seed: the same for both training sets of a comparison; the first model is the one of this seed alone.
+    """
+    more = ([*seed, number] for number in range(1, seeds_of(learner)))
+    return [learner.fit(samples, np.random.default_rng(one)) for one in ([*seed], *more)]
