@@ -74,7 +74,7 @@ PUBLIC = {
         distinct_n fisher_gain gaussian_kl gaussian_squared_w2 hallucinated_share likeness mixture_squared_l2 normal_kl
         normal_squared_w2 phases rare_recall rare_types sample_coverage separate_modes support
         tail_survival threshold_at_fpr tpr_at_fpr""",
-    "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel Counts Design
+    "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel CommandLearner CommandModel Counts Design
         GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
         MixtureModel Model Moments NeuralLearner NeuralModel NeuralSettings NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
         RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 
-from headwater.errors import ConfigError, Diverged, NotEnoughData  # noqa: E402
+from headwater.errors import ConfigError, Diverged, InputError, NotEnoughData  # noqa: E402
 from headwater.gate.pairing import Pair  # noqa: E402
 from headwater.gate.panel import ScoringPanel  # noqa: E402
 from headwater.models import NeuralLearner, NeuralModel, NeuralSettings  # noqa: E402
@@ -291,6 +291,13 @@ def test_the_first_model_is_the_one_of_the_seed_alone() -> None:
     assert learner.asked[1] == float(np.random.default_rng([3, 4, 1]).normal())
     assert seeds_of(object()) == 1
     assert seeds_of(NeuralLearner(Vocabulary(("<unk>", "</s>")))) == 2
+
+
+def test_models_that_count_tokens_differently_are_not_compared(vocabulary: Vocabulary, human: pa.Table) -> None:
+    panel = ScoringPanel(human.slice(0, 2))
+    one, two = (Losses(np.ones(2), np.array(tokens)) for tokens in ([3, 4], [3, 5]))
+    with pytest.raises(InputError, match=r"1 panel documents differently \(human-1: 4 and 5\)"):
+        panel.gains(one, two)
 
 
 def test_averaging_is_document_by_document() -> None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.decide import group_means
+from headwater.errors import InputError
 from headwater.models.learner import Losses
 
 
@@ -30,7 +31,19 @@ class ScoringPanel:
         return len(np.unique(self.units)) if self.documents.num_rows else 0
 
     def gains(self, without: Losses, with_: Losses) -> NDArray[np.float64]:
-        """Return loss without minus loss with, mean nats per token of each unit; positive = the batch helps."""
+        """Return loss without minus loss with, mean nats per token of each unit; positive = the batch helps.
+
+        Raises:
+            InputError: the two models count the tokens of a document differently.
+        """
+        other = np.flatnonzero(without.tokens != with_.tokens)
+        if len(other):
+            row = int(other[0])
+            raise InputError(
+                f"The two models of a pair count the tokens of {len(other)} panel documents differently "
+                f"({self.documents['id'][row].as_py()}: {without.tokens[row]} and {with_.tokens[row]}), so their "
+                "losses cannot be compared. Count words or bytes, or score both with one tokenizer."
+            )
         return group_means(without.nats - with_.nats, without.tokens, self.units)[0]
 
     def mean_loss(self, losses: Losses) -> float:

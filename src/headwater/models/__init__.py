@@ -2,6 +2,7 @@
 
 from headwater.models.categorical import CategoricalLearner, CategoricalModel, CategoricalSource
 from headwater.models.chain import ChainLearner, ChainModel, Text
+from headwater.models.external import CommandLearner, CommandModel
 from headwater.models.gaussian import GaussianLearner, GaussianModel, GaussianSource, Moments
 from headwater.models.kde import KernelLearner, KernelModel, PointSource
 from headwater.models.learner import Learner, Losses, Model
@@ -20,6 +21,8 @@ __all__ = [
     "CategoricalSource",
     "ChainLearner",
     "ChainModel",
+    "CommandLearner",
+    "CommandModel",
     "Counts",
     "Design",
     "GaussianLearner",
