@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from headwater.decide import detectable_effect, documents_needed
+from headwater.decide import detectable_effect, documents_needed, units_for_effect
 
 
 def test_more_documents_see_smaller_effects_and_higher_thresholds_larger_ones():
@@ -42,3 +42,16 @@ def test_documents_needed_is_linear_in_the_evidence():
     assert documents_needed(3.0, 100, 10.0) == 334
     assert documents_needed(0.0, 500, 10.0) is None
     assert documents_needed(-2.0, 500, 10.0) is None
+
+
+@pytest.mark.parametrize("effect", [0.1, 0.2, 0.5])
+def test_units_for_an_effect_are_the_fewest_that_detect_it(effect: float) -> None:
+    units = units_for_effect(effect, 8.0)
+    assert units is not None
+    assert detectable_effect(units, 8.0) <= effect < detectable_effect(units - 1, 8.0)
+
+
+def test_no_number_of_units_shows_an_effect_that_is_none() -> None:
+    assert units_for_effect(0.0, 4.0) is None
+    assert units_for_effect(-0.1, 4.0) is None
+    assert units_for_effect(1e-5, 8.0) is None

@@ -16,6 +16,7 @@ from headwater import __version__
 from headwater.cli.audit import audit, print_audit
 from headwater.cli.credentials import credentials
 from headwater.cli.curate import curate, rethreshold
+from headwater.cli.decide import decide
 from headwater.cli.detector import detector_app
 from headwater.cli.forecast import forecast, print_forecast
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
@@ -46,6 +47,9 @@ app.command(
     epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30",
 )(rethreshold)
 app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
+app.command(
+    epilog="Example: headwater decide before/samples_arc_easy.jsonl after/samples_arc_easy.jsonl --metric acc"
+)(decide)
 app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")

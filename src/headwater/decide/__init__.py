@@ -5,7 +5,7 @@ from headwater.decide.conformal import bh_threshold, conformal_p_values
 from headwater.decide.decision import Decision, decide, prove_harm
 from headwater.decide.evalue import LAMBDA_GRID, log_e_value, log_e_values
 from headwater.decide.groups import design_effect, group_means
-from headwater.decide.power import detectable_effect, documents_needed
+from headwater.decide.power import detectable_effect, documents_needed, units_for_effect
 from headwater.decide.spending import (
     Rule,
     Transcript,
@@ -38,4 +38,5 @@ __all__ = [
     "prove_harm",
     "strict_threshold",
     "strict_threshold_with_harm",
+    "units_for_effect",
 ]

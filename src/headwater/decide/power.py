@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from headwater.decide.evalue import LAMBDA_GRID, log_mean_exp
 
+_MOST_UNITS = 10_000_000
 _POINTS = 2000  # equal-probability points of the normal; 20,000 change the answer by less than 0.1 %
 
 
@@ -75,6 +76,39 @@ def documents_needed(log_e: float, units: int, threshold: float) -> int | None:
         Total number of units, not the missing ones; None if the evidence is not positive.
     """
     return math.ceil(units * threshold / log_e) if log_e > 0.0 else None
+
+
+def units_for_effect(
+    effect: float, threshold: float, clip_sd: float = 3.0, power: float = 0.8, harm_clip_sd: float | None = None
+) -> int | None:
+    """Return the smallest number of independent units on which an effect is admitted with the stated power.
+
+    The inverse of :func:`detectable_effect`, to the same accuracy.
+
+    Args:
+        effect: true mean difference in standard deviations per unit.
+        threshold: what ln E has to reach; see ``spending``.
+        clip_sd: clip bound B in standard deviations.
+        power: probability of admission, in (0, 1).
+        harm_clip_sd: clip bound L >= B of harm in standard deviations; None means B.
+
+    Returns:
+        Units; None where not even 10 million would do, as for an effect that is not positive.
+    """
+    if effect <= 0:
+        return None
+    low, high = 0, 1
+    while detectable_effect(high, threshold, clip_sd, power, harm_clip_sd) > effect:
+        low, high = high, 2 * high
+        if high > _MOST_UNITS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if detectable_effect(middle, threshold, clip_sd, power, harm_clip_sd) > effect:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def _log_e_at(u: NDArray[np.float64], units: int, z: float) -> float:
