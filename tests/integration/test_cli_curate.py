@@ -236,7 +236,7 @@ def test_rules_from_a_file(corpus, tmp_path, cli, texts):
     ("arguments", "said"),
     [
         (("--rule", "gopher"), ("No such option", "--rules")),
-        (("--format", "csv"), ("parquet", "jsonl.zst")),
+        (("--format", "csv"), ("'--format'", "): 'csv' is not one of 'parquet', 'jsonl.zst'.")),
         (("--rules", "finweb"), ("finweb", "fineweb, gopher, c4, none", "Did you mean 'fineweb'?")),
         (("--rules", "nowhere.toml"), ("nowhere.toml", "nor a file")),
         (("--set", "too_few_word=3"), ("too_few_word", "Did you mean 'too_few_words'?")),
@@ -289,6 +289,20 @@ def test_mistakes_in_a_file_of_rules_are_all_named(corpus, tmp_path, cli):
     assert not (tmp_path / "out").exists()
     file.write_text("extends = ")
     assert "no valid TOML" in cli("curate", corpus, "-o", tmp_path / "out", "--rules", file, "-q")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[personal_data]\naction = 'mask'\nkinds = ['emials']", "personal_data"),
+        ("[lists.some]\nfile = 'rules.toml'\nwhat = 'words'\naction = 'cut'", "lists.some"),
+        ("[custom.own]\nsql = 'nothing > 3'", "custom.own"),
+        ("[custom.own]\npython = 'rules.toml:no'", "custom.own"),
+    ],
+)
+def test_faults_are_named_by_their_place_in_the_file(corpus, tmp_path, cli, text, place):
+    code, _, err = cli("curate", corpus, "-o", tmp_path / "out", "--rules", rules(tmp_path, text), "-q")
+    assert (code, f"1 fault in {place}:" in err) == (2, True), err
 
 
 def test_what_is_not_there_or_no_data_is_named(tmp_path, cli):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from headwater.curate.result import Counts, CurateResult, FailedShard, Loss, PairSample, RuleLoss, Sample
+from headwater.curate.result import Counts, CurateResult, FailedShard, Loss, PairSample, PersonalFound, RuleLoss, Sample
 
 RULES = (
     RuleLoss("repeated_lines", "gopher_repetition", "More than this share of its lines are repetitions.", "repeated_line_share", 0.3, 1_214, 96),
@@ -98,6 +98,7 @@ RESULT = CurateResult(
     samples=SAMPLES,
     pairs=PAIRS,
     n_pairs=7_139,
+    personal_data=PersonalFound(412, 307, {"emails": 388, "phone_numbers": 97, "ibans": 0}),
     tokens=21_840_112,
     characters=CHARACTERS,
     kept_characters=KEPT_CHARACTERS,
@@ -136,6 +137,7 @@ CLEAN = replace(
     samples=(),
     pairs=(),
     n_pairs=0,
+    personal_data=None,
     tokens=None,
     kept_characters=CHARACTERS,
     failed=(),

@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from headwater.curate import CurateResult, curate_files, curate_settings, rethreshold_folder
+from headwater.curate.result import Counts, PersonalFound
 from headwater.engine import EmbeddedEngine
-from headwater.errors import ConfigError, InputError, StoreError
+from headwater.errors import ConfigError, EngineError, InputError, StoreError
 
 Prose = Callable[[int, int], str]
 STOPS = "The house of the people that have to be with it. "
@@ -287,3 +288,111 @@ def test_copied_sentences_are_cut_and_what_is_left_decides(tmp_path: Path, prose
     )
     assert again.documents.kept == 3
     assert _table(tmp_path / "again", "kept")["text"].to_pylist()[2] == dropped[0]["curated_text"]
+
+
+def _lines(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_a_rule_that_fails_on_every_document_ends_the_curation(tmp_path: Path) -> None:
+    numbers = {"custom.number": {"sql": "CAST(text AS INTEGER) > 3"}}
+    for many, refused in ((19, False), (20, True)):
+        folder = tmp_path / str(many)
+        folder.mkdir()
+        _lines(folder / "a.jsonl", [{"text": f"no number {n}"} for n in range(many)])
+        if refused:
+            with pytest.raises(
+                EngineError, match=r"custom\.number fails on every one of 20 documents of .*a\.jsonl.*Conv"
+            ):
+                _curate(folder, folder.with_suffix(".out"), workers=2, changes=numbers)
+            continue
+        result = _curate(folder, folder.with_suffix(".out"), changes=numbers)
+        assert result.documents == Counts(many, 0, 0, many)
+
+
+def test_rules_that_fail_on_some_documents_are_named_and_counted(tmp_path: Path) -> None:
+    code = tmp_path / "own.py"
+    code.write_text(
+        "def short(batch):\n    assert 'x' not in batch['text'].to_pylist()\n    return [False] * len(batch)\n"
+    )
+    folder = tmp_path / "in"
+    folder.mkdir()
+    texts = [*map(str, range(30)), "x", "not a number\n" * 99]
+    _lines(folder / "a.jsonl", [{"text": text} for text in texts])
+    _lines(folder / "b.jsonl", [{"text": "x"}, {"text": "7"}])
+    changes = {
+        "custom.short": {"python": f"{code}:short"},
+        "custom.number": {"sql": "CAST(text AS INTEGER) < 0"},
+    }
+    out = tmp_path / "out"
+    result = _curate(folder, out, changes=changes)
+    assert (result.documents.read, result.documents.bad) == (34, 3)
+    assert result.documents.adds_up
+    said = [warning for warning in result.warnings if warning.startswith("custom.")]
+    assert [warning.partition(",")[0] for warning in said] == [
+        "custom.short failed on 2 documents",
+        "custom.number failed on 1 document",
+    ]
+    assert said[0].endswith("AssertionError")
+    details = [json.loads(line)["detail"] for line in (out / "rejects.jsonl").read_text().splitlines()]
+    assert [detail.partition(":")[0] for detail in details] == ["custom.short", "custom.number", "custom.short"]
+    assert all(len(detail) < 240 and "\n" not in detail for detail in details)
+
+
+def test_fields_without_a_column_are_kept_where_there_are_some(tmp_path: Path, prose: Prose) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rows = [{"text": STOPS + prose(120, seed), "n": seed} for seed in range(200)]
+    _lines(folder / "a.jsonl", rows)
+    _curate(folder, tmp_path / "plain")
+    assert "meta" not in {
+        *_table(tmp_path / "plain", "kept").column_names,
+        *_table(tmp_path / "plain", "dropped").column_names,
+    }
+    values = {"n": 0, "late": True}
+    late = [*rows[:199], {"text": rows[199]["text"], **values}]
+    _lines(folder / "a.jsonl", [{**row, "pad": "x" * 20_000} for row in late])
+    _lines(folder / "b.jsonl", [{"text": STOPS + prose(120, 999), "n": 1}])
+    _curate(folder, tmp_path / "more")
+    kept = _table(tmp_path / "more", "kept")
+    assert [json.loads(one) for one in kept["meta"].to_pylist() if one is not None] == [{"late": True}]
+    again = rethreshold_folder(tmp_path / "more", {}, tmp_path / "again")
+    assert again.documents.kept == kept.num_rows
+    assert _table(tmp_path / "again", "kept").equals(kept)
+
+
+def test_names_are_thresholds_too_and_copies_alike(corpus: Path, tmp_path: Path) -> None:
+    result = _curate(corpus, tmp_path / "out", changes={"languages.keep": ["de", "fr"]})
+    rule = next(rule for rule in result.rules if rule.rule == "other_language")
+    assert (rule.threshold, rule.dropped > 0) == (("de", "fr"), True)
+    assert {one.measured for one in result.samples if one.reason == "other_language"} == {"en", "und"}  # one is empty
+    copies = _curate(corpus, tmp_path / "copies").pairs
+    assert {pair.similarity for pair in copies if pair.reason == "exact_duplicate"} == {1.0}
+
+
+def test_personal_data_are_counted(tmp_path: Path, prose: Prose) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    texts = [STOPS + prose(120, seed) for seed in range(6)]
+    texts[0] += " Write to anna@cafe.fr or post@cafe.fr."
+    texts[1] += " Server 8.8.4.4."
+    _lines(folder / "a.jsonl", [{"text": text} for text in (*texts, "Ask anna@cafe.fr.")])
+    for action, kept in (("find", 2), ("mask", 2), ("drop", 0)):
+        found = _curate(folder, tmp_path / action, changes={"personal_data.action": action}).personal_data
+        assert found is not None
+        assert (found.documents, found.kept) == (3, kept), action
+        assert {kind: many for kind, many in found.finds.items() if many} == {"emails": 3, "ip_addresses": 1}
+    assert _curate(folder, tmp_path / "off").personal_data is None
+    only = {"personal_data.action": "find", "personal_data.kinds": ["ibans"]}
+    assert _curate(folder, tmp_path / "only", changes=only).personal_data == PersonalFound(0, 0, {"ibans": 0})
+
+
+def test_files_that_are_not_read_are_named(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "part.jsonl.bz2").write_bytes(b"BZh9")
+    (corpus / "_SUCCESS").touch()
+    (corpus / ".hidden.png").write_bytes(b"x")
+    result = _curate(corpus, tmp_path / "out")
+    assert [warning for warning in result.warnings if "not read" in warning] == [
+        f"1 file is not read, because the name says no known format: {corpus / 'part.jsonl.bz2'}"
+    ]

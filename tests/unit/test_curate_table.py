@@ -94,3 +94,12 @@ def test_the_preferred_origin_stays(columns: dict[str, list[Any]]) -> None:
 def test_duplicates_can_be_found_as_datatrove_does(columns: dict[str, list[Any]]) -> None:
     found = curate(columns, "none", duplicates__mode="datatrove", duplicates__verify_from=0)
     assert found.dropped["n"].to_pylist() == [4]
+
+
+def test_no_file_of_the_moment_is_named(columns: dict[str, list[Any]]) -> None:
+    found = curate(columns, "gopher", thresholds__too_few_alphabetic_words=False)
+    assert found.pairs["removed_file"].to_pylist() == ["table"]
+    assert [one.name for one in found.result.sources] == ["table"]
+    assert "headwater-curate-" not in repr(found)
+    with pytest.raises(InputError, match=r"^the table has no column 'key'"):
+        curate(columns, "none", columns__id="key")

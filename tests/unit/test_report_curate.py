@@ -244,6 +244,7 @@ def test_samples_stand_in_the_order_of_the_rules_five_at_most():
         (0.5, None, "0.5"),
         (None, 0.5, "–"),
         (math.nan, 0.5, "– = 0.5"),
+        ("fr", ("en", "de"), "fr, none of en, de"),
     ],
 )
 def test_a_measured_value_stands_beside_its_threshold(measured, threshold, wanted):
@@ -522,3 +523,28 @@ def test_hostile_text_is_shown_and_does_nothing():
         assert "<script>alert(1)</script>" in read.words(section), section
     for svg in re.findall(r"<svg.*?</svg>", html, re.DOTALL):
         ET.fromstring(svg)
+
+
+def test_names_are_shown_as_thresholds():
+    named = tuple(replace(one, threshold=("en", "de")) if one.rule == "other_language" else one for one in RULES)
+    read = Page(render_curate_report(replace(RESULT, rules=named)))
+    assert "other_language language Its language is none of those to keep. en, de 2,204" in read.words("rules")
+    assert "--set other_language" not in read.words("thresholds")
+
+
+def test_origins_are_shown_where_one_is_known():
+    unknown = tuple(one for one in RESULT.origins if one.name == "unknown")
+    html = render_curate_report(replace(RESULT, origins=unknown))
+    assert 'id="origins"' not in html
+    assert "#origins" not in html
+
+
+def test_personal_data_are_told_with_what_was_done():
+    for action, end in (
+        ("mask", "Placeholders stand for them in the kept text."),
+        ("drop", "Documents with any were dropped."),
+    ):
+        settings = {**RESULT.settings, "personal_data": {"action": action}}
+        words = Page(render_curate_report(replace(RESULT, settings=settings))).words("counts")
+        assert f"in 412 documents, 307 of them kept: 388 emails and 97 phone numbers. {end}" in words
+    assert "Personal data" not in Page(render_curate_report(CLEAN)).words("counts")

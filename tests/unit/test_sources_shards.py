@@ -261,7 +261,9 @@ def test_a_column_that_no_row_has_is_an_error_that_names_the_ones_there(tmp_path
     with pytest.raises(InputError, match=r"a\.jsonl has no column 'contents'.*content, url.*Did you mean 'content'"):
         plan_shards(path, text="contents")
     pq.write_table(pa.table({"body": ["c"]}), tmp_path / "b.parquet")
-    with pytest.raises(InputError, match=r"b\.parquet has no column 'content'.*body.*Name the one with the text"):
+    with pytest.raises(
+        InputError, match=r"b\.parquet has no column 'content'.*body.*Name the one with the text \(--text\)"
+    ):
         plan_shards(tmp_path, text="content")
     with pytest.raises(InputError, match=r"has no column 'key'.*Name the one with the ids"):
         plan_shards(path, text="content", id="key")
@@ -468,3 +470,19 @@ def test_nothing_is_compiled_once_reading_is_warm(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('text,n\n"a ""b"" c",1\nplain,2\n')
     read_all(tmp_path / "a.csv")
     assert [len(kernel.signatures) for kernel in kernels] == before
+
+
+def test_files_whose_names_say_no_format_are_named(tmp_path: Path) -> None:
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}\n')
+    for name in ("deeper/b.jsonl.bz2", "c.pdf", "d", ".e.pdf"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "_SUCCESS").touch()
+    wanted = [str(tmp_path / name) for name in ("c.pdf", "d", "deeper/b.jsonl.bz2")]
+    plan = plan_shards(tmp_path)
+    assert list(plan.passed_over) == wanted
+    assert plan.remarks == (f"3 files are not read, because the name says no known format: {', '.join(wanted)}",)
+    assert plan_shards(f"{tmp_path}/*").passed_over == tuple(wanted[:2])
+    assert plan_shards([tmp_path / "a.jsonl"]).passed_over == ()
+    (tmp_path / "f.pdf").write_bytes(b"x")
+    assert plan_shards(tmp_path).remarks[0].endswith(f"{', '.join(wanted)} and 1 more")

@@ -37,7 +37,7 @@ def curate_json(result: CurateResult) -> dict[str, Any]:
                 "dropped": rule.dropped,
                 "alone": rule.alone,
                 "family": rule.family,
-                "threshold": None if rule.threshold is None else _finite(rule.threshold),
+                "threshold": _threshold(rule.threshold),
             }
             for rule in result.rules
         ],
@@ -54,6 +54,7 @@ def curate_json(result: CurateResult) -> dict[str, Any]:
         "languages": [_loss(one) for one in result.languages],
         "origins": [_loss(one) for one in result.origins],
         "characters": {"in": result.characters, "kept": result.kept_characters},
+        "personal_data": None if result.personal_data is None else asdict(result.personal_data),
         "tokens": result.tokens,
         "pairs": result.n_pairs,
         "failed": [asdict(one) for one in result.failed],
@@ -61,6 +62,12 @@ def curate_json(result: CurateResult) -> dict[str, Any]:
         "versions": dict(result.versions),
         "created": result.created,
     }
+
+
+def _threshold(threshold: float | tuple[str, ...] | None) -> float | list[str] | None:
+    if isinstance(threshold, tuple):
+        return list(threshold)
+    return None if threshold is None else _finite(threshold)
 
 
 def _loss(one: Loss) -> dict[str, Any]:
@@ -136,13 +143,19 @@ def _amounts(result: CurateResult) -> list[str]:
 
 
 def _speed(result: CurateResult) -> str:
-    millions = result.characters / 1e6
-    rate = millions / max(result.seconds, 1e-9)
+    rate = result.characters / max(result.seconds, 1e-9)
     return (
         f"{result.seconds:,.1f} s, {result.cpu_seconds:,.1f} s of CPU, {plural(result.workers, 'worker')} "
-        f"({result.engine}): {millions:,.1f} million characters read, {rate:,.1f} million a second, "
+        f"({result.engine}): {_rounded(result.characters)} characters read, {_rounded(rate)} a second, "
         f"{result.peak_rss_mb:,.0f} MB of memory"
     )
+
+
+def _rounded(many: float) -> str:
+    """Return a large number in few digits: ``4.7 million``, ``312 thousand``."""
+    if many >= 1e6:
+        return f"{many / 1e6:,.1f} million"
+    return f"{many / 1e3:,.0f} thousand" if many >= 1e4 else f"{many:,.0f}"
 
 
 def _findings(result: CurateResult, most_lost: float, *, report: bool = True) -> list[str]:
@@ -164,7 +177,11 @@ def _findings(result: CurateResult, most_lost: float, *, report: bool = True) ->
     for what, parts in (("language", result.languages), ("origin", result.origins)):
         if len(parts) > 1:
             lines += ["", *_losses(what, parts[:_MOST_PARTS], len(parts))]
-    remarks = [*_bad(result), *(f"Warning: {warning}" for warning in (*result.warnings, *_failures(result)))]
+    remarks = [
+        *_personal(result),
+        *_bad(result),
+        *(f"Warning: {warning}" for warning in (*result.warnings, *_failures(result))),
+    ]
     return [*lines, "", *remarks] if remarks else lines
 
 
@@ -229,6 +246,17 @@ def alarming(result: CurateResult, most_lost: float) -> list[Loss]:
     return [one for one in result.sources if one.documents >= _FEWEST and one.lost_share > most_lost]
 
 
+def _personal(result: CurateResult) -> list[str]:
+    found = result.personal_data
+    if found is None:
+        return []
+    if not found.documents:
+        return ["Personal data: none were found."]
+    kinds = ", ".join(f"{count(many)} {kind}" for kind, many in found.finds.items() if many)
+    kept = f", {count(found.kept)} of them kept"
+    return [f"Personal data in {plural(found.documents, 'document')}{kept}: {kinds}."]
+
+
 def _bad(result: CurateResult) -> list[str]:
     kinds = ", ".join(f"{count(number)} {kind}" for kind, number in result.bad_by_kind.items())
     return [f"Set aside: {kinds}; see rejects.jsonl."] if kinds else []
@@ -287,7 +315,10 @@ def plan_summary(plan: "ShardPlan", steps: "Steps", settings: "CurateSettings", 
             *(["Drops a document when:", *_aligned(rows)] if rows else ["No rule drops a document."]),
             *(
                 f"Warning: {caution}"
-                for caution in cautions(settings, steps.rules, origins="origin" in plan.schema.names)
+                for caution in (
+                    *cautions(settings, steps.rules, origins="origin" in plan.schema.names),
+                    *plan.remarks,
+                )
             ),
         ]
     )

@@ -101,6 +101,8 @@ def main() -> None:
         show = getattr(error, "show", None)
         if show is None:
             raise
+        if isinstance(said := getattr(error, "message", None), str):
+            error.message = said.replace("Value error, ", "")  # type: ignore[attr-defined]  # pydantic's own beginning
         show()
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

@@ -137,6 +137,7 @@ def _counted(ended: Ended) -> CurateResult:
         samples=tuple(one for rule in summary.rules for _, one in samples.get(rule.rule, [])),
         pairs=pair_samples(ended.copies, shown),
         n_pairs=ended.copies.found.removed if ended.copies is not None else 0,
+        personal_data=summary.personal_data,
         tokens=summary.tokens,
         characters=summary.characters,
         kept_characters=summary.kept_characters,

@@ -63,7 +63,7 @@ def _sample(batch: pa.RecordBatch, row: int, reason: str, text: str, files: Sequ
         reason=reason,
         id=batch["id"][row].as_py(),
         place=f"{files[batch['file'][row].as_py()]}:{batch['line'][row].as_py()}",
-        measured=float(value) if isinstance(value, int | float) else None,
+        measured=float(value) if isinstance(value, int | float) else value if isinstance(value, str) else None,
         text=_shown(batch, row, reason, text),
         source=batch["source"][row].as_py(),
     )

@@ -52,6 +52,8 @@ class FinishTask:
     """None: documents are only counted, not written."""
     wanted: tuple[int, ...] = ()
     """Places of documents whose text is shown as an example of a pair."""
+    left_out: str | None = None
+    """A column that is null in all documents of all shards, and so not written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class _Documents:
     def __init__(self, schema: pa.Schema, measures: pa.Schema, task: FinishTask, stack: ExitStack) -> None:
         assert task.output_format is not None
         self._text = task.text
-        own = list(schema.field("document").type)
+        own = [field for field in schema.field("document").type if field.name != task.left_out]
         taken = {*RESERVED, *(() if task.own_id == "id" else ("id",))}
         self._names = {f"input_{field.name}" if field.name in taken else field.name: field.name for field in own}
         kinds = {field.name: field.type for field in own}
@@ -259,7 +261,7 @@ def _compared_with(task: FinishTask) -> str:
     copies = read_copies(task.copies, task.place_among)
     known = pa.table({"place": copies.places, "reason": copies.reasons, "kept_id": copies.kept_ids})
     parts = [known] if task.cuts is None else [known, read_cuts(task.cuts, task.place_among).select(["row", "runs"])]
-    hashed = blake2b(repr(task.wanted).encode(), digest_size=8)
+    hashed = blake2b(repr((task.wanted, task.left_out)).encode(), digest_size=8)
     for part in parts:
         with pa.ipc.new_stream(sink := pa.BufferOutputStream(), part.schema) as stream:
             stream.write_table(part.combine_chunks())

@@ -32,7 +32,7 @@ from headwater.curate.copies import held_span_batches, span_batches
 from headwater.curate.evaluation_sets import read_evaluation_set
 from headwater.curate.finishing import Finished, FinishTask, finish_shard, read_finished
 from headwater.curate.held import HeldTask, hold_shard
-from headwater.curate.measuring import Columns, Measured, MeasureTask, context_schema, measure_shard, read_note
+from headwater.curate.measuring import Columns, Fault, Measured, MeasureTask, context_schema, measure_shard, read_note
 from headwater.curate.outputs import Folder, OutputFormat
 from headwater.curate.pairs import Resolved, find_copies, wanted_places
 from headwater.curate.reasons import Reason
@@ -41,7 +41,7 @@ from headwater.curate.rules import Rule
 from headwater.curate.sentences import resolve_spans
 from headwater.curate.settings import CurateSettings
 from headwater.curate.sql_rule import SqlRule
-from headwater.curate.steps import Steps, steps_of
+from headwater.curate.steps import Steps, named, section_of, steps_of
 from headwater.curate.warming import compile_first, compiled
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
 from headwater.engine.attempt import peak_bytes
@@ -209,7 +209,8 @@ def _check_steps(steps: Steps, plan: ShardPlan, columns: Columns) -> None:
     schema = context_schema(plan.schema, columns, steps)
     for operator in steps.operators:
         if isinstance(operator, SqlRule):
-            operator.check(schema)
+            with named(section_of(operator)):
+                operator.check(schema)
         names = set(operator.adds.names)
         schema = pa.schema([*(field for field in schema if field.name not in names), *operator.adds])
     if steps.tokens is not None:
@@ -251,6 +252,7 @@ class _Costs:
         self._begun = time.process_time()
         self._others_seconds = 0.0
         self._peaks: dict[str, int] = {}
+        self.gone_on_with = 0  # shards that an earlier run measured
 
     def add(self, done: Done[Any]) -> None:
         """Add what a task took; what was done in this process is counted with the rest of it."""
@@ -321,6 +323,7 @@ def _measure(job: Finding, phase: _Phase) -> tuple[dict[int, Measured], dict[int
         for number, note in notes.items()
         if job.folder.measured(number).exists() and (found := read_note(note)) is not None
     }
+    phase.costs.gone_on_with = len(measured)
     tasks = [
         MeasureTask(
             shard,
@@ -412,6 +415,7 @@ def _finish(
     names = {shard.number: str(shard) for shard in job.plan.shards}
     wanted = wanted_places(copies)
     among = {number: place for place, number in enumerate(measured)}
+    left_out = None if any(one.rest for one in measured.values()) else job.plan.layout.rest
     tasks = [
         FinishTask(
             number,
@@ -425,6 +429,7 @@ def _finish(
             among[number],
             job.output_format,
             wanted.get(number, ()),
+            left_out,
         )
         for number in measured
     ]
@@ -483,7 +488,7 @@ def _ended(
         bad=dict(bad.most_common()),
         finished=finished,
         failed=tuple(failed[number] for number in sorted(failed)),
-        warnings=_warnings(job, failed, bad),
+        warnings=_warnings(job, failed, bad, [measured[number].faults for number in finished], costs),
         engine=engine.name,
         workers=engine.workers,
         seconds=time.monotonic() - begun,
@@ -499,20 +504,43 @@ _HALVED = {
 }
 
 
-def _warnings(job: Finding, failed: Mapping[int, FailedShard], bad: Mapping[str, int]) -> tuple[str, ...]:
+def _warnings(
+    job: Finding,
+    failed: Mapping[int, FailedShard],
+    bad: Mapping[str, int],
+    faults: Sequence[Mapping[str, Fault]],
+    costs: _Costs,
+) -> tuple[str, ...]:
     warnings = list(cautions(job.settings, job.steps.rules, origins=job.columns.origin is not None))
-    warnings += [str(conflict) for conflict in job.plan.conflicts]
+    warnings += job.plan.remarks
     warnings += [
         f"in {bad[kind]:,} place{'s' * (bad[kind] != 1)} a file {what}: what came before is in the output, how many "
         "documents are missing nobody knows. rejects.jsonl names the files."
         for kind, what in _HALVED.items()
         if bad.get(kind)
     ]
-    if job.plan.left_out:
-        warnings.append(f"columns with names that are needed otherwise were not read: {', '.join(job.plan.left_out)}")
+    warnings += _fault_words(faults)
+    if costs.gone_on_with:
+        warnings.append(
+            f"gone on with: {costs.gone_on_with} of {len(job.plan.shards)} parts were measured by an earlier run. "
+            "Seconds, CPU and memory are of this run alone, so the rate says nothing."
+        )
     if failed:
         warnings.append(
             f"{len(failed)} of {len(job.plan.shards)} parts failed. Their documents are in no output and not counted; "
             "give the same command again to work on them."
         )
     return tuple(warnings)
+
+
+def _fault_words(faults: Sequence[Mapping[str, Fault]]) -> list[str]:
+    """Return what is said of operators that failed on documents."""
+    found: dict[str, Fault] = {}
+    for part in faults:
+        for section, fault in part.items():
+            found[section] = found[section] + fault if section in found else fault
+    return [
+        f"{section} failed on {one.documents:,} document{'s' * (one.documents != 1)}, which count as bad, neither kept "
+        f"nor dropped. The first time with: {one.message}"
+        for section, one in found.items()
+    ]

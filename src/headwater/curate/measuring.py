@@ -1,8 +1,9 @@
 """The first pass over a shard: read, measure, decide by the document alone, and keep both for the second pass."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headwater.curate.steps import Steps
-from headwater.engine import advance, apply_operators
-from headwater.errors import InputError, did_you_mean
+from headwater.curate.steps import Steps, section_of
+from headwater.engine import RowError, advance, apply_operators
+from headwater.errors import EngineError, InputError, did_you_mean
 from headwater.schema import Origin
 from headwater.sources import (
     FILE,
@@ -30,7 +31,27 @@ from headwater.sources import (
 from headwater.store import parquet_file, write_json
 from headwater.text.utf8 import utf8_bytes
 
+_LONGEST_MESSAGE = 200  # characters
 _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An operator that failed on documents, which are set aside."""
+
+    documents: int
+    asked: int
+    """Documents it was asked about: those that no operator before it failed on."""
+    message: str
+    """What it raised for the first of them."""
+
+    def __add__(self, other: "Fault") -> "Fault":
+        """Return both together; the message is that of the first."""
+        return Fault(self.documents + other.documents, self.asked + other.asked, self.message)
+
+
+FEWEST_REFUSED = 20
+"""Documents of a shard from which an operator that fails on all of them ends the curation: it is wrong, not they."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +63,10 @@ class Measured:
     documents: int
     bad: Mapping[str, int]
     """Records that could not be used, by kind."""
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+    """Operators that failed on documents, by their place in the rules."""
+    rest: bool = False
+    """Whether a document has fields that have no column of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,30 +167,94 @@ def measure_shard(task: MeasureTask) -> Measured:
         path.parent.mkdir(parents=True, exist_ok=True)
     task.rejects.unlink(missing_ok=True)
     failed = documents = 0
+    name, rest = task.layout.rest, False
+    faults = Faults(task.steps)
     with RejectLog(task.rejects) as log, parquet_file(task.out, schema) as writer:
         stream = read_shard(task.shard, task.layout, log)
         for read in stream:
-            batch = _measured_batch(read, task, schema, log)
+            batch = _measured_batch(read, task, schema, log, faults)
             failed += read.num_rows - batch.num_rows
             documents += batch.num_rows
             advance(read[task.columns.text].nbytes)
+            rest = rest or (name is not None and read[name].null_count < read.num_rows)
             if batch.num_rows:
                 writer.write_batch(batch)
+    faults.refuse(_files(task))
     report = stream.report
     bad = {kind.value: count for kind, count in report.rejected.items() if kind not in HARMLESS}
     if failed:
         bad[RejectKind.OPERATOR_FAILED.value] = failed
-    result = Measured(task.shard.number, report.documents, documents, bad)
+    result = Measured(task.shard.number, report.documents, documents, bad, faults.found, rest)
     write_json(task.note, asdict(result))
     return result
 
 
 def read_note(note: Path) -> Measured | None:
     """Return what the first pass over a shard came to, or None where it is not finished."""
-    return Measured(**json.loads(note.read_bytes())) if note.exists() else None
+    if not note.exists():
+        return None
+    found = json.loads(note.read_bytes())
+    return Measured(**{**found, "faults": {name: Fault(**one) for name, one in found.get("faults", {}).items()}})
 
 
-def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, log: RejectLog) -> pa.RecordBatch:
+class Faults:
+    """Counts what operators fail on."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._sections = {operator.name: section_of(operator) for operator in steps.operators}
+        self._rows = 0
+        self._first: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def section(self, operator: str) -> str:
+        """Return the place of an operator in the rules."""
+        return self._sections.get(operator, operator)
+
+    def add(self, rows: int, errors: Sequence[RowError]) -> None:
+        """Count a batch."""
+        self._rows += rows
+        for error in errors:
+            self._counts[error.operator] += 1
+            self._first.setdefault(error.operator, error.message)
+
+    @property
+    def found(self) -> dict[str, Fault]:
+        """The operators that failed, in their order."""
+        left, found = self._rows, {}
+        for operator, section in self._sections.items():
+            if count := self._counts[operator]:
+                found[section] = Fault(count, left, shortened(self._first[operator]))
+            left -= count
+        return found
+
+    def refuse(self, file: str) -> None:
+        """Raise where an operator failed on every document of a shard.
+
+        Raises:
+            EngineError: it did, and there were enough for it to be no chance.
+        """
+        for section, fault in self.found.items():
+            if fault.documents == fault.asked >= FEWEST_REFUSED:
+                raise EngineError(
+                    f"{section} fails on every one of {fault.asked:,} documents of {file}, so it is wrong, not they: "
+                    f"{fault.message}. Mend it, then give the command again with --restart."
+                )
+
+
+def shortened(message: str) -> str:
+    """Return the beginning of what an operator raised: some quote the whole text."""
+    words = " ".join(message.split())
+    return words if len(words) <= _LONGEST_MESSAGE else f"{words[:_LONGEST_MESSAGE]}…"
+
+
+def _files(task: MeasureTask) -> str:
+    numbers = {part.number for part in task.shard.parts}
+    return task.files[min(numbers)] + (f" and {len(numbers) - 1} more" if len(numbers) > 1 else "")
+
+
+def _measured_batch(
+    read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, log: RejectLog, faults: Faults
+) -> pa.RecordBatch:
     """Return a batch of documents with everything measured of them; what cannot be measured is set aside."""
     steps, names = task.steps, task.layout.schema.names
     text = read[task.layout.settings.text]
@@ -178,6 +267,7 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
     seen = context_schema(task.layout.schema, task.columns, steps).names
     columns_seen = [context[name] if name in context else read[name] for name in seen]
     batch, errors = apply_operators(steps.operators, pa.RecordBatch.from_arrays(columns_seen, names=seen))
+    faults.add(batch.num_rows, errors)
     characters = pc.cast(pc.utf8_length(text), pa.int64())
     columns: dict[str, Any] = {
         "document": pa.StructArray.from_arrays([read[name] for name in names], fields=list(task.layout.schema)),
@@ -205,7 +295,7 @@ def _measured_batch(read: pa.RecordBatch, task: MeasureTask, schema: pa.Schema, 
     for error in errors:
         good[error.row] = False
         file = task.files[read[FILE][error.row].as_py()]
-        detail = f"{error.operator}: {error.message}"
+        detail = f"{faults.section(error.operator)}: {shortened(error.message)}"
         sample = text[error.row].as_py()[:SAMPLE_CHARACTERS]
         log.add(Reject(file, read[ROW][error.row].as_py(), None, RejectKind.OPERATOR_FAILED, detail, sample))
     return result.filter(pa.array(good))

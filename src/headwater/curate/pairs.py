@@ -323,7 +323,7 @@ def _examples(path: Path) -> tuple[Pair, ...]:
             (row["kept_shard"], row["kept_row"]),
             row["id"],
             row["kept_id"],
-            None if reason == "exact_duplicate" else row["similarity"],
+            row["similarity"],
             row["cluster_size"],
         )
         for reason, rows in sorted(by_reason.items())

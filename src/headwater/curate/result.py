@@ -33,8 +33,8 @@ class RuleLoss:
     """What it means for a document to fail it."""
     measure: str
     """The column of ``measured`` it looks at; empty where it looks at other documents."""
-    threshold: float | None
-    """What the measured value is compared with."""
+    threshold: float | tuple[str, ...] | None
+    """What the measured value is compared with: a number, or the names it has to be one of."""
     dropped: int
     """Documents that failed it, whatever else they failed."""
     alone: int
@@ -68,7 +68,7 @@ class Sample:
     id: str
     place: str
     """File and line."""
-    measured: float | None
+    measured: float | str | None
     text: str
     """Its beginning."""
     source: str = ""
@@ -87,11 +87,23 @@ class PairSample:
     kept_place: str
     kept_text: str
     similarity: float | None
-    """Estimated Jaccard index of their word sequences; null for equal texts."""
+    """Estimated Jaccard index of their word sequences; 1 for equal texts, null where it is not known."""
     cluster_size: int
     """Documents in the cluster."""
     source: str = ""
     """The source that the removed document counts for; empty where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalFound:
+    """Personal data that were found, and masked where that was asked for."""
+
+    documents: int
+    """Documents with any."""
+    kept: int
+    """Kept documents with any; masked, they hold placeholders."""
+    finds: Mapping[str, int]
+    """Kind to finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,8 @@ class CurateResult:
     samples: tuple[Sample, ...]
     pairs: tuple[PairSample, ...]
     n_pairs: int
+    personal_data: PersonalFound | None
+    """Personal data of all documents, kept or not; None where they were not looked for."""
     tokens: int | None
     """Tokens of the kept documents, where a tokenizer was given."""
     characters: int

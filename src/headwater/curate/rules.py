@@ -112,10 +112,8 @@ class RuleSet:
         faults = []
         for reason, threshold in thresholds.items():
             if reason not in known:
-                faults.append(
-                    f"{reason}: there is no such rule in {self.name!r}. Known: {', '.join(known)}."
-                    f"{did_you_mean(reason, known)}"
-                )
+                there = f"Known: {', '.join(known)}.{did_you_mean(reason, known)}" if known else "It has no rules."
+                faults.append(f"{reason}: there is no such rule in {self.name!r}. {there}")
             elif isinstance(known[reason].threshold, tuple) and threshold is not None and threshold is not False:
                 faults.append(f"{reason}: it is compared with names, not with a number (given: {threshold!r})")
             elif not _is_threshold(threshold):

@@ -1,6 +1,7 @@
 """What is done to every document: the operators that measure and the rules that decide, out of the settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +21,7 @@ from headwater.curate.signatures import Signatures
 from headwater.curate.sql_rule import SqlRule
 from headwater.curate.tokens import Tokens
 from headwater.engine import Operator
+from headwater.errors import ConfigError
 
 COPIED = "copied"
 """Family of the rules on what is left of a document without what an earlier one has."""
@@ -90,11 +92,10 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
     found = found.and_also(rules, more)
     found = _custom(found, settings)
     copies = settings.duplicates
-    signatures = (
-        Signatures(copies.shingle, copies.bands, copies.rows, copies.seed, mode=copies.mode)
-        if copies.exact or copies.near
-        else None
-    )
+    signatures = None
+    if copies.exact or copies.near:
+        with named("duplicates"):
+            signatures = Signatures(copies.shingle, copies.bands, copies.rows, copies.seed, mode=copies.mode)
     spans = (
         SpanHashes("sentences" if copies.sentences else "paragraphs") if copies.sentences or copies.paragraphs else None
     )
@@ -102,7 +103,8 @@ def steps_of(settings: CurateSettings, more: tuple[Operator, ...] = (), rules: t
         found = found.and_also(COPIED_RULES)
     found = found.changed(settings.thresholds)
     operators = (*found.operators, *(one for one in (signatures, spans) if one is not None))
-    tokens = Tokens(settings.tokenizer) if settings.tokenizer is not None else None
+    with named("tokenizer"):
+        tokens = Tokens(settings.tokenizer) if settings.tokenizer is not None else None
     rewrites = spans is not None or any("text" in one.adds.names for one in operators)
     return Steps(operators, found, signatures, spans, tokens, rewrites, copies.prefer)
 
@@ -128,14 +130,16 @@ def _personal_data(found: RuleSet, settings: CurateSettings) -> RuleSet:
     action = settings.personal_data.action
     if action == "off":
         return found
-    operator = PersonalData(action="mask" if action == "mask" else "find", kinds=settings.personal_data.kinds)
+    with named("personal_data"):
+        operator = PersonalData(action="mask" if action == "mask" else "find", kinds=settings.personal_data.kinds)
     rule = Rule(Reason.PERSONAL_DATA, "personal_data", "above", 0, "personal_data")
     return found.and_also((rule,) if action == "drop" else (), (operator,))
 
 
 def _lists(found: RuleSet, settings: CurateSettings) -> RuleSet:
     for name, one in settings.lists.items():
-        operator = Listed(name, one.file, what=one.what, action="cut" if one.action == "cut" else "find")
+        with named(f"lists.{name}"):
+            operator = Listed(name, one.file, what=one.what, action="cut" if one.action == "cut" else "find")
         rule = Rule(f"{LISTED}{name}", operator.name, "above", one.above, "lists")
         found = found.and_also((rule,) if one.action == "drop" else (), (operator,))
     return found
@@ -144,6 +148,25 @@ def _lists(found: RuleSet, settings: CurateSettings) -> RuleSet:
 def _custom(found: RuleSet, settings: CurateSettings) -> RuleSet:
     for name, one in settings.custom.items():
         make: Callable[[str, str], Operator] = SqlRule if one.sql is not None else PythonRule
-        operator = make(name, one.sql or one.python or "")
+        with named(f"custom.{name}"):
+            operator = make(name, one.sql or one.python or "")
         found = found.and_also((Rule(f"{CUSTOM}{name}", f"custom_{name}", "above", 0, "custom"),), (operator,))
     return found
+
+
+@contextmanager
+def named(section: str) -> Iterator[None]:
+    """Have faults of an operator's settings named by their place in the file of rules."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(error.faults, section) from error
+
+
+def section_of(operator: Operator) -> str:
+    """Return where in a file of rules an operator stands: ``custom.NAME``; its own name where it does not."""
+    if isinstance(operator, SqlRule | PythonRule):
+        return f"custom.{operator.rule}"
+    if isinstance(operator, Listed):
+        return f"lists.{operator.list}"
+    return "personal_data" if isinstance(operator, PersonalData) else operator.name

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
+
 from headwater.curate.bounded_duckdb import bounded_duckdb
 from headwater.curate.outputs import Folder
+from headwater.curate.personal import PERSONAL_KINDS
 from headwater.curate.reasons import sentence_of
-from headwater.curate.result import Loss, RuleLoss
+from headwater.curate.result import Loss, PersonalFound, RuleLoss
 from headwater.curate.rules import RuleSet
 
 if TYPE_CHECKING:
@@ -71,6 +74,7 @@ class Summary:
     n_sources: int
     languages: tuple[Loss, ...]
     origins: tuple[Loss, ...]
+    personal_data: PersonalFound | None
     shared_ids: int
     """Documents whose id another one has as well; 0 where they are hashes of the texts."""
 
@@ -95,13 +99,14 @@ def summarise(
         sources, n_sources = signals.by("source")
         languages, origins = signals.by("language")[0], signals.by("origin")[0]
         shared_ids = signals.shared_ids() if own_ids else 0
+        personal_data = signals.personal_data()
     losses = [
         RuleLoss(
             str(rule.reason),
             rule.family,
             rule.sentence,
             rule.measure,
-            rule.threshold if isinstance(rule.threshold, int | float) else None,
+            rule.threshold,
             *by_reason.get(str(rule.reason), (0, 0)),
         )
         for rule in rules.rules
@@ -123,6 +128,7 @@ def summarise(
         n_sources,
         languages,
         origins,
+        personal_data,
         shared_ids,
     )
 
@@ -141,6 +147,8 @@ class Signals:
         self._connection = connection
         self._tokens = tokens
         self._connection.execute("SET preserve_insertion_order = false")
+        measured = pq.read_schema(files[0]).field("measured").type
+        self._measured = {measured.field(place).name for place in range(measured.num_fields)}
         names = [str(file) for file in files]
         self._connection.execute(
             "CREATE VIEW signals AS SELECT * FROM read_parquet($1)".replace("$1", _sql_list(names))
@@ -163,6 +171,18 @@ class Signals:
             "(SELECT unnest(reasons) AS reason, len(reasons) = 1 AS alone FROM signals) GROUP BY reason ORDER BY reason"
         )
         return {str(reason): (int(count), int(alone)) for reason, count, alone in rows}
+
+    def personal_data(self) -> PersonalFound | None:
+        """Return the personal data that were found, or None where they were not looked for."""
+        kinds = [kind for kind in PERSONAL_KINDS if kind in self._measured]
+        if "personal_data" not in self._measured or not kinds:
+            return None
+        sums = ", ".join(f"coalesce(sum(measured.{kind}), 0)" for kind in kinds)
+        found = "measured.personal_data > 0"
+        row = self._ask(
+            f"SELECT count(*) FILTER ({found}), count(*) FILTER ({found} AND kept), {sums} FROM signals"  # noqa: S608
+        )[0]
+        return PersonalFound(int(row[0]), int(row[1]), dict(zip(kinds, map(int, row[2:]), strict=True)))
 
     def shared_ids(self) -> int:
         """Return how many documents have an id that another one has as well."""

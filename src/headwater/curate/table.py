@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,36 @@ def curate(
     with tempfile.TemporaryDirectory(prefix="headwater-curate-") as name, EmbeddedEngine(workers) as engine:
         data, out = Path(name) / "documents.parquet", Path(name) / "out"
         pq.write_table(table, data, compression="none", row_group_size=65_536)
-        result = curate_files([data], settings, out, engine)
+        try:
+            result = curate_files([data], settings, out, engine)
+        except InputError as error:
+            raise type(error)(str(error).replace(str(data), "the table")) from error
         found = out / "pairs.parquet"
         pairs = pq.read_table(found) if found.exists() else PAIRS.empty_table()
+        for column in ("removed_file", "kept_file"):
+            place = pairs.schema.get_field_index(column)
+            named = pc.replace_substring(pairs[column], str(data), _TABLE)
+            pairs = pairs.set_column(place, pairs.schema.field(column), named)
+        # The files are gone when this returns.
+        result = replace(_renamed(result, str(data)), out="")
         return Curated(_read(out / "kept"), _read(out / "dropped"), pairs, result)
+
+
+_TABLE = "table"
+"""What the documents are called where a file would be named."""
+
+
+def _renamed(value: Any, path: str) -> Any:
+    """Return a result with the name of the table for that of the file it was written to for a while."""
+    if isinstance(value, str):
+        return value.replace(path, _TABLE)
+    if isinstance(value, tuple):
+        return tuple(_renamed(one, path) for one in value)
+    if isinstance(value, Mapping):
+        return {key: _renamed(one, path) for key, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: _renamed(getattr(value, one.name), path) for one in fields(value)})
+    return value
 
 
 def _table(documents: Any, text: str) -> pa.Table:

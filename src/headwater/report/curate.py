@@ -12,6 +12,7 @@ from headwater.report import curate_charts, text
 from headwater.report import curate_text as words
 from headwater.report.bibliography import Topic, bibtex, cited, references
 from headwater.report.page import figure, fitting
+from headwater.schema import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ def render_curate_report(result: CurateResult) -> str:
         losing=curate_charts.losing(result.rules),
         idle=[rule for rule in result.rules if rule.dropped <= 0],
         several=max(result.documents.dropped - sum(rule.alone for rule in result.rules), 0),
+        known_origins=any(one.name != Origin.UNKNOWN for one in result.origins),
         limits_of={rule.rule: rule.threshold for rule in result.rules},
         examples=examples_by_rule(result),
         alarms=(alarms := alarms_of(result)),

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from headwater.curate.result import Counts, CurateResult, Loss, PairSample, RuleLoss
-from headwater.report.text import count, name, percent, plural, printable, significant
+from headwater.curate.result import Counts, CurateResult, Loss, PairSample, PersonalFound, RuleLoss
+from headwater.report.text import count, listed, name, percent, plural, printable, significant
 
 LARGE_LOSS = 0.5
 """Share of its documents above which what a source lost is pointed out."""
@@ -80,15 +80,33 @@ def missing_words(counts: Counts) -> str:
     return f"{plural(off, 'document')} missing" if off > 0 else f"{plural(-off, 'document')} too many"
 
 
-def threshold_words(threshold: float | None) -> str:
-    """Return a threshold as it is written in the settings: ``0.3``, ``100,000``; a dash where there is none."""
-    return "–" if threshold is None else f"{threshold:,.10g}"
+def personal_words(found: PersonalFound, settings: Mapping[str, object]) -> str:
+    """Return what personal data were found and what was done with them."""
+    if not found.documents:
+        return "Personal data were looked for and none were found."
+    kinds = listed([f"{count(many)} {kind.replace('_', ' ')}" for kind, many in found.finds.items() if many])
+    chosen = settings.get("personal_data")
+    action = chosen.get("action") if isinstance(chosen, Mapping) else None
+    done = {"mask": " Placeholders stand for them in the kept text.", "drop": " Documents with any were dropped."}
+    said = (
+        f"Personal data were found in {plural(found.documents, 'document')}, {count(found.kept)} of them kept: {kinds}."
+    )
+    return said + done.get(str(action), "")
 
 
-def against_threshold(measured: float | None, threshold: float | None) -> str:
+def threshold_words(threshold: float | Sequence[str] | None) -> str:
+    """Return a threshold as it is written in the settings: ``0.3``, ``100,000``, ``en, de``; a dash without one."""
+    if threshold is None:
+        return "–"
+    return f"{threshold:,.10g}" if isinstance(threshold, int | float) else printable(", ".join(threshold), 80)
+
+
+def against_threshold(measured: float | str | None, threshold: float | Sequence[str] | None) -> str:
     """Return ``0.412 > 0.3``: a measured value, how it lies, and the threshold it was compared with."""
     if measured is None:
         return "–"
+    if isinstance(measured, str) or not isinstance(threshold, int | float | None):
+        return f"{name(str(measured))}, none of {threshold_words(threshold)}"
     if threshold is None:
         return _short(measured)
     sign = ">" if measured > threshold else "<" if measured < threshold else "="
@@ -158,8 +176,10 @@ def similarity_at(probability: float, bands: int = BANDS, rows: int = ROWS) -> f
 
 def similarity_words(pair: PairSample, values: int = BANDS * ROWS) -> str:
     """Return how alike two documents are, with the standard error of the estimate: ``sqrt(s (1 - s) / values)``."""
+    if pair.reason == "exact_duplicate":
+        return "equal texts"
     if pair.similarity is None:
-        return "equal texts" if pair.removed_text == pair.kept_text else "not estimated"
+        return "not estimated"
     error = (max(pair.similarity * (1 - pair.similarity), 0.0) / values) ** 0.5
     return f"similarity {pair.similarity:.2f} ± {error:.2f}"
 
@@ -187,7 +207,7 @@ def _joined(pieces: Sequence[Piece]) -> list[Piece]:
 
 def rethresholdable(rules: Sequence[RuleLoss]) -> list[RuleLoss]:
     """Return the rules that compare a stored value with a number, those first that alone drop the most."""
-    found = [rule for rule in rules if rule.measure and rule.threshold is not None]
+    found = [rule for rule in rules if rule.measure and isinstance(rule.threshold, int | float)]
     return sorted(found, key=lambda rule: (-rule.alone, -rule.dropped))
 
 

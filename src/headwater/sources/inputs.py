@@ -95,6 +95,41 @@ def find_inputs(patterns: Iterable[str | Path]) -> list[InputFile]:
     return list(found.values())
 
 
+def passed_over(patterns: Iterable[str | Path]) -> list[str]:
+    """Return the files in folders and of patterns that are not read because their names say no format, by name.
+
+    What is empty, hidden, or written by Headwater beside a data file is not meant; nor is what lies in a data set as a
+    whole, such as a Lance table. Nothing is known of the hub.
+    """
+    found: dict[str, None] = {}
+    for pattern in map(str, patterns):
+        path = Path(pattern)
+        if path.is_dir():
+            found.update(dict.fromkeys(_unreadable_in(path)))
+        elif not path.exists() and _GLOB_SIGNS.intersection(pattern) and not pattern.startswith(SCHEME):
+            names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  (absolute patterns)
+            found.update((name, None) for name in names if _unreadable(Path(name)))
+    return list(found)
+
+
+def _unreadable_in(folder: Path) -> Iterator[str]:
+    if _is_table(folder):
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            if not entry.is_symlink():
+                yield from _unreadable_in(entry)
+        elif _unreadable(entry):
+            yield str(entry)
+
+
+def _unreadable(file: Path) -> bool:
+    unknown = input_format(file.name) is None and not beside(file)
+    return unknown and file.is_file() and file.stat().st_size > 0
+
+
 def _matches(pattern: str) -> list[InputFile]:
     if pattern.startswith(SCHEME):
         return _on_hub(pattern)
@@ -123,7 +158,7 @@ def _matches(pattern: str) -> list[InputFile]:
         raise InputError(f"{path} is a link to {path.readlink()}, which does not exist.")
     else:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"there is no {path}.{did_you_mean(path.name, siblings)}")
+        raise InputError(f"there is no file or folder {path}.{did_you_mean(path.name, siblings)}")
     return matches
 
 

@@ -98,7 +98,7 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
                 raise InputError(f"no readable file matches {str(pattern)!r}. Known formats: {_KNOWN}.")
         else:
             siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-            raise InputError(f"there is no {path}.{did_you_mean(path.name, siblings)}")
+            raise InputError(f"there is no file or folder {path}.{did_you_mean(path.name, siblings)}")
         found.update(dict.fromkeys(matches))
     return list(found)
 

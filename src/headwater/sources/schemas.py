@@ -249,7 +249,7 @@ def unify(schemas: Iterable[tuple[str, pa.Schema]]) -> tuple[pa.Schema, tuple[Ty
     unknown = [name for name, field in fields.items() if pa.types.is_null(field.type)]
     fields |= {name: pa.field(name, pa.string()) for name in unknown}
     told = tuple(
-        TypeConflict(name, first[name][0], _shown(first[name][1]), file, _shown(field), _shown(fields[name]))
+        TypeConflict(name, first[name][0], _shown(first[name][1]), file, _shown(field), _became(fields[name]))
         for name, (file, field) in conflicts.items()
     )
     return pa.schema(list(fields.values())), told
@@ -265,3 +265,8 @@ def _conflict(one: pa.Field, other: pa.Field) -> bool:
 def _shown(field: pa.Field) -> str:
     kept = holds(field)
     return "JSON of several kinds" if kept == JSON else "values of several types" if kept == MIXED else str(field.type)
+
+
+def _became(field: pa.Field) -> str:
+    kept = holds(field)
+    return "JSON" if kept == JSON else "text" if kept == MIXED or pa.types.is_string(field.type) else str(field.type)

@@ -8,6 +8,7 @@
 Every line, record or row that is not empty is either a row of a batch or one reject: documents in = accepted + bad.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,7 +26,7 @@ from headwater.sources.columnar_lance import look_at_lance, read_lance_columns
 from headwater.sources.columnar_parquet import look_at_parquet, read_parquet_columns
 from headwater.sources.columnar_rows import look_at_text, read_text_columns
 from headwater.sources.columnar_web import look_at_html, look_at_warc, read_html_columns, read_warc_columns
-from headwater.sources.inputs import LANCE, ChangedFileError, InputFile, check_unchanged, find_inputs
+from headwater.sources.inputs import LANCE, ChangedFileError, InputFile, check_unchanged, find_inputs, passed_over
 from headwater.sources.layout import FILE, ROW, Found, Layout, Part, ReadSettings, Shard
 from headwater.sources.rejects import HARMLESS, RejectKind, RejectLog
 from headwater.sources.rows import damage
@@ -36,6 +37,7 @@ SHARD_BYTES = 128 << 20
 """About the size of a shard: seconds to minutes of work, and little enough to do again after a failure."""
 
 _SHOWN_COLUMNS = 40
+_SHOWN_FILES = 3
 _REST_NAMES = ("meta", "more_meta", "_meta")
 
 _READERS: Mapping[str, Callable[[Reading], Iterator[pa.RecordBatch]]] = {
@@ -67,11 +69,27 @@ class ShardPlan:
     """Columns whose types differ between files, and what they are read as."""
     left_out: tuple[str, ...]
     """Columns of the input that have a name which is needed otherwise, and are not read."""
+    passed_over: tuple[str, ...] = ()
+    """Files beside those that are read, whose names say no known format."""
 
     @property
     def schema(self) -> pa.Schema:
         """The input's columns; batches have the columns ``FILE`` and ``ROW`` besides."""
         return self.layout.schema
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is worth knowing before the files are read, in sentences."""
+        found = [str(conflict) for conflict in self.conflicts]
+        if self.left_out:
+            found.append(f"columns with names that are needed otherwise were not read: {', '.join(self.left_out)}")
+        if self.passed_over:
+            shown, more = self.passed_over[:_SHOWN_FILES], len(self.passed_over) - _SHOWN_FILES
+            many = "1 file is" if len(self.passed_over) == 1 else f"{len(self.passed_over):,} files are"
+            names = ", ".join(os.fsencode(name).decode("utf-8", "backslashreplace") for name in shown)
+            others = f" and {more:,} more" if more > 0 else ""
+            found.append(f"{many} not read, because the name says no known format: {names}{others}")
+        return tuple(found)
 
     @property
     def size_bytes(self) -> int:
@@ -146,7 +164,8 @@ def plan_shards(
         raise InputError(
             f"sizes of shards and documents are at least 1 byte, not {min(shard_bytes, max_document_bytes)}."
         )
-    files = find_inputs([paths] if isinstance(paths, str | Path) else paths)
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    files = find_inputs(given)
     if not files:
         raise InputError("no files were given to read. Name files, folders or patterns.")
     bare = next((file.path for file in files if html is not None and file.format in _WITHOUT_COLUMNS), None)
@@ -167,7 +186,8 @@ def plan_shards(
         raise InputError(f"the input has a column {text!r} besides {html!r}. Give the text another name.")
     layout = _layout(schema, settings, left_out, open_ended=any(each.open_ended for each in found))
     parts = [part for each in found for part in each.parts]
-    return ShardPlan(tuple(files), tuple(_packed(parts, shard_bytes)), layout, conflicts, tuple(left_out))
+    shards = tuple(_packed(parts, shard_bytes))
+    return ShardPlan(tuple(files), shards, layout, conflicts, tuple(left_out), tuple(passed_over(given)))
 
 
 def _look(file: InputFile, number: int, settings: ReadSettings, shard_bytes: int) -> Found:
@@ -194,10 +214,12 @@ def _check_columns(file: InputFile, schema: pa.Schema, settings: ReadSettings) -
         if name not in there:
             shown = ", ".join(there[:_SHOWN_COLUMNS])
             hint = did_you_mean(name, there)
-            what = {settings.text: "text", settings.id: "ids"}.get(name, "pages")
+            what, option = {settings.text: ("text", "--text"), settings.id: ("ids", "--id")}.get(
+                name, ("pages", "--html")
+            )
             raise InputError(
-                f"{file.path} has no column {name!r}. Columns there: {shown}.{hint} Name the one with the {what}, or "
-                "read such files by themselves."
+                f"{file.path} has no column {name!r}. Columns there: {shown}.{hint} Name the one with the {what} "
+                f"({option}), or read such files by themselves."
             )
         if is_nested(kind := schema.field(name).type):  # JSON holds anything anywhere; there it is a bad row
             raise InputError(f"column {name!r} of {file.path} holds {kind}; text is needed. Name another column.")
