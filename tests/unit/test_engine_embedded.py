@@ -166,6 +166,22 @@ def test_workers_stay_from_one_map_to_the_next(two):
     assert os.getpid() not in first
 
 
+def test_resting_ends_idle_workers_and_the_next_map_starts_others():
+    with EmbeddedEngine(2) as two:
+        first = {one.value for one in two.map(pid, range(8))}
+        assert two.rest()
+        assert not any(Path(f"/proc/{one}").exists() for one in first)
+        assert {one.value for one in two.map(pid, range(8))}.isdisjoint(first)
+
+
+def test_resting_stops_no_work():
+    with EmbeddedEngine(2) as two:
+        at_work = two.map(pid, range(8))
+        next(at_work)
+        assert not two.rest()
+        assert len(list(at_work)) == 7
+
+
 def test_what_cannot_be_sent_is_said():
     lock = threading.Lock()
     with EmbeddedEngine(2) as two:

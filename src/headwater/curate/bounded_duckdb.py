@@ -31,6 +31,8 @@ def bounded_duckdb(temporary: Path, memory_mb: int) -> "Iterator[duckdb.DuckDBPy
     limits = {"memory_limit": f"{memory_mb}MB", "threads": 1, "temp_directory": str(temporary)}
     try:
         with duckdb.connect(":memory:", config=limits) as connection:
+            # DuckDB draws a progress bar of its own where it takes the program for a session at the keyboard.
+            connection.execute("SET enable_progress_bar = false")
             yield connection
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         said = str(error).strip().splitlines()[0].rstrip(".")

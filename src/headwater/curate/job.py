@@ -44,7 +44,7 @@ from headwater.curate.sql_rule import SqlRule
 from headwater.curate.steps import Steps, named, section_of, steps_of
 from headwater.curate.warming import compile_first, compiled
 from headwater.engine import Done, Engine, Failed, Operator, Standing, operator_key
-from headwater.engine.attempt import peak_bytes
+from headwater.engine.attempt import forget_peak, peak_bytes
 from headwater.errors import InputError, StoreError
 from headwater.schema import digest
 from headwater.sources import RejectKind, ShardPlan, expand_paths, plan_shards
@@ -90,6 +90,9 @@ class Finding:
 
 SHARD_BYTES = 32 << 20
 """Size of a shard on disk: a few seconds of work, so that workers share few files and little is done again."""
+
+_LARGE_BYTES = 1 << 30
+"""Input whose copies take so much memory to find that workers are ended meanwhile; starting them again is a second."""
 
 
 def plan_curation(paths: Sequence[str | Path], settings: CurateSettings, shard_bytes: int = SHARD_BYTES) -> ShardPlan:
@@ -168,11 +171,14 @@ def curate_files(
         held_signatures = _hold(job, phase)
         measured, failed = _measure(job, phase)
         progress(0, 0, "looking for copies")
+        if plan.size_bytes > _LARGE_BYTES:
+            phase.rest()
         copies = _resolve(job, measured, held_signatures)
         cuts = _resolve_spans(job, measured, held_signatures, copies)
         finished, also_failed = _finish(job, phase, measured, copies, cuts)
         failed.update(also_failed)
         progress(0, 0, "counting")
+        phase.rest()
 
         def whole(result: CurateResult) -> CurateResult:
             """Return a result with what it took up to now: counting takes time and memory too."""
@@ -253,6 +259,8 @@ class _Costs:
         self._others_seconds = 0.0
         self._peaks: dict[str, int] = {}
         self.gone_on_with = 0  # shards that an earlier run measured
+        self._most = 0
+        forget_peak()
 
     def add(self, done: Done[Any]) -> None:
         """Add what a task took; what was done in this process is counted with the rest of it."""
@@ -261,6 +269,12 @@ class _Costs:
             self._others_seconds += done.usage.cpu_seconds
             self._peaks[worker] = max(self._peaks.get(worker, 0), done.usage.peak_bytes)
 
+    def workers_rest(self) -> None:
+        """Note that this process goes on alone: what is held at once are its own peak and that of no worker."""
+        self._most = self._peak_bytes
+        self._peaks.clear()
+        forget_peak()
+
     @property
     def cpu_seconds(self) -> float:
         """Processor seconds of this process since the beginning, and of all tasks elsewhere."""
@@ -268,9 +282,13 @@ class _Costs:
 
     @property
     def peak_mb(self) -> float:
-        """The peak of this process plus those of its workers, in MB."""
+        """The most that this process and its workers can have held at one moment, in MB."""
+        return self._peak_bytes / 1e6
+
+    @property
+    def _peak_bytes(self) -> int:
         here = peak_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        return (here + sum(self._peaks.values())) / 1e6
+        return max(self._most, here + sum(self._peaks.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +317,11 @@ class _Phase:
             if isinstance(outcome, Done):
                 self.costs.add(outcome)
             yield outcome
+
+    def rest(self) -> None:
+        """Give back what the workers hold: what follows is done here, and takes memory."""
+        if self.engine.rest():
+            self.costs.workers_rest()
 
 
 def standing_words(what: str, standing: Standing) -> str:

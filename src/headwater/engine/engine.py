@@ -105,6 +105,12 @@ class Engine(Protocol):
             KeyboardInterrupt: the work was interrupted; it is stopped.
         """
 
+    def rest(self) -> bool:
+        """Give back what idle workers hold, until the next ``map``, and return whether they hold nothing now.
+
+        For work of the caller's own that takes memory.
+        """
+
     def close(self) -> None:
         """End the workers. Tasks under way are stopped."""
 

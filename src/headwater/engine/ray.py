@@ -138,6 +138,10 @@ class RayEngine:
         crew = _Tasks(self._ray, function, self.workers)
         return carry_out(crew, tasks, name=name, size=size, retries=retries, tell=tell)
 
+    def rest(self) -> bool:
+        """Do nothing: the memory of a cluster is Ray's business, which ends idle workers in its own time."""
+        return False
+
     def close(self) -> None:
         """Leave the cluster; one that was started here ends."""
         if self._connected:

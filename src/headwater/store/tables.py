@@ -289,6 +289,7 @@ class Table:
         stored = dataset.scanner(columns=list(self.key), batch_size=_BATCH_ROWS).to_reader()
         names = ", ".join(f'"{name}"' for name in self.key)
         with duckdb.connect() as connection:
+            connection.execute("SET enable_progress_bar = false")  # its own would be drawn in a notebook
             connection.register("stored", stored)
             repeated = connection.sql(
                 f"SELECT {names} FROM stored GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL"  # noqa: S608
