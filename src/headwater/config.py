@@ -19,6 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from headwater.errors import ConfigError, did_you_mean
 
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 # TOML has no null, so an empty name stands for none.
 _EmptyIsNone = BeforeValidator(lambda value: value if value != "" else None)
@@ -89,14 +91,91 @@ class SplitSettings(Section):
 
 
 class ModelSettings(Section):
-    """The proxy: an interpolated Kneser-Ney n-gram model."""
+    """The proxy that tests recipes: an n-gram model, a small network, a transformer, or your own trainer."""
 
+    kind: Literal["ngram", "neural", "transformer", "command"] = Field(
+        default="ngram",
+        description="ngram: seconds; neural: a small recurrent network, minutes; transformer: trained or fine-tuned; "
+        "command: your own trainer. The loops' own models are n-gram models in any case",
+    )
     order: Annotated[int, Field(ge=1, le=5)] = Field(default=3, description="length of the n-grams")
     discount: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.75, description="absolute discount of every order")
     min_count: Annotated[int, Field(ge=1)] = Field(
         default=2, description="rarer words of the human base are unknown words"
     )
     max_vocabulary: Annotated[int, Field(ge=100)] = Field(default=200_000, description="largest number of words")
+    seeds: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="models that are trained and averaged wherever training is noisy: any kind but ngram"
+    )
+    updates: Annotated[int, Field(ge=1)] = Field(
+        default=1300, description="neural, transformer: steps of training, the same for both models of a pair"
+    )
+    batch: Annotated[int, Field(ge=1)] = Field(
+        default=32, description="neural, transformer: pieces of text in a step of training"
+    )
+    machine_share: Share = Field(
+        default=1 / 3,
+        description="neural, transformer: largest machine-made share of a step; trainer.machine_share wins",
+    )
+    words: Annotated[int, Field(ge=3)] = Field(
+        default=2000, description="neural: most frequent words that it tells apart"
+    )
+    width: Annotated[int, Field(ge=1)] = Field(default=96, description="neural: numbers per word and state")
+    base: Column = Field(
+        default=None, description="transformer: folder or name of a published model to fine-tune; none: from scratch"
+    )
+    size: Literal["tiny", "small", "medium", "opt-125m"] = Field(
+        default="tiny", description="transformer: dimensions of a network that starts from scratch"
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(default=2e-3, description="transformer: rate of AdamW")
+    lora_rank: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="transformer: rank of the low-rank adapters that are trained; 0: all weights"
+    )
+    train: Column = Field(default=None, description="command: trains, with {data} and {model}")
+    evaluate: Column = Field(default=None, description="command: scores, with {model} and {panel}")
+    timeout_seconds: Annotated[PositiveNumber | None, _EmptyIsNone] = Field(
+        default=None, description="command: how long one command may take; none: as long as it likes"
+    )
+
+    @model_validator(mode="after")
+    def _has_its_commands(self) -> "ModelSettings":
+        if self.kind == "command" and not (self.train and self.evaluate):
+            raise ValueError('kind = "command" needs the commands train and evaluate')
+        if self.kind != "command" and (self.train or self.evaluate):
+            raise ValueError(f'train and evaluate are run by kind = "command", and kind is "{self.kind}"')
+        return self
+
+
+class TrainerSettings(Section):
+    """Your own training: how the student is trained, which the proxy is to be like, and the commands that do it."""
+
+    train: Column = Field(
+        default=None,
+        description="command that trains the student on the final mix of each generation, with {data} and {model}",
+    )
+    evaluate: Column = Field(default=None, description="command that scores the final panel, with {model} and {panel}")
+    timeout_seconds: Annotated[PositiveNumber | None, _EmptyIsNone] = Field(
+        default=None, description="how long one command may take; none: as long as it likes"
+    )
+    directory: File = Field(default=None, description="folder the commands are run in; none: the current one")
+    seeds: Annotated[int, Field(ge=1, le=64)] = Field(
+        default=2, description="students that are trained and averaged where train has {seed}"
+    )
+    tokens: Annotated[PositiveCount | None, _EmptyIsNone] = Field(
+        default=None, description="tokens of one pass of the student's training; none: all of the mix"
+    )
+    epochs: Annotated[PositiveNumber | None, _EmptyIsNone] = Field(
+        default=None, description="passes of the student's training; none: unknown"
+    )
+    machine_share: Annotated[Share | None, _EmptyIsNone] = Field(
+        default=None, description="largest machine-made share of the student's mix; none: loop.machine_share"
+    )
+
+    @model_validator(mode="after")
+    def _has_both_commands(self) -> "TrainerSettings":
+        if bool(self.train) != bool(self.evaluate):
+            raise ValueError("train and evaluate belong together: a student that is trained has to be scored")
+        return self
 
 
 class GateSettings(Section):
@@ -191,6 +270,7 @@ class Settings(Section):
     stream: StreamSettings = StreamSettings()
     split: SplitSettings = SplitSettings()
     model: ModelSettings = ModelSettings()
+    trainer: TrainerSettings = TrainerSettings()
     gate: GateSettings = GateSettings()
     loop: LoopSettings = LoopSettings()
     audit: AuditSettings = AuditSettings()

@@ -90,6 +90,7 @@ class Reason(StrEnum):
     NOT_TEXT = "not_text"
     CHECK_FAILED = "check_failed"
     REVOKED = "revoked"
+    DEMOTED = "demoted"
 
 
 REASON_SENTENCES: Mapping[Reason, str] = {
@@ -112,6 +113,7 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.NOT_TEXT: "it consists mostly of symbols or control characters",
     Reason.CHECK_FAILED: "a check could not be carried out, which counts as not passed",
     Reason.REVOKED: "an earlier admission was withdrawn",
+    Reason.DEMOTED: "the student trained with it is worse on the final panel than the one trained without",
 }
 
 

@@ -53,7 +53,7 @@ def test_every_fault_is_named_at_once_with_its_line_and_a_suggestion(file: Path)
 
 def test_an_unknown_key_far_from_every_known_one_gets_the_list_and_no_guess(file: Path) -> None:
     (fault,) = _faults(file, "[model]\nxyzzy = 1")
-    assert "Known: order, discount, min_count, max_vocabulary." in fault
+    assert "Known: kind, order, discount, min_count, max_vocabulary, " in fault
     assert "Did you mean" not in fault
 
 

@@ -5,19 +5,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from headwater.config import Settings
-from headwater.decide import Rule, Transcript
+from headwater.decide import Rule, Transcript, detectable_effect
 from headwater.gate import Checked, token_counts
 from headwater.generate import REWRITES
 from headwater.loop import Filtered, GenerationRecord, HumanOnly, Replace, World
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import compare, gain_of, judge_stream
-from headwater.loop.power import panel_warnings, power_facts
+from headwater.loop.power import arrival_per_day, panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream, source_thirds
 from headwater.loop.saved import load, load_gated, save, save_gated
 from headwater.schema import DOCUMENT, documents
@@ -113,7 +115,49 @@ def test_gates_share_the_error_budget(world: World) -> None:
     assert facts.clip == gate.certifier.clip
     assert facts.units == gate.certifier.panel.n_units
     assert 0 < facts.detectable_first < facts.detectable_tenth
-    assert panel_warnings(world)[0].startswith(f"The certification panel has {facts.documents} documents.")
+    assert panel_warnings(world, facts)[0].startswith(f"The certification panel has {facts.documents} documents.")
+
+
+def test_a_small_panel_says_how_many_documents_it_lacks_and_how_long_they_take(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = power_facts(world, gates=1)
+    assert facts.needed_first is not None
+    assert facts.needed_tenth is not None
+    assert facts.units < facts.needed_first < facts.needed_tenth
+    # as many groups as that would do, one fewer would not
+    threshold, multiple = Transcript(9, 3).threshold(Rule.STRICT, 0.05), world.settings.gate.clip_multiple
+    assert detectable_effect(facts.needed_tenth, threshold, multiple) <= facts.target_sd
+    assert detectable_effect(facts.needed_tenth - 1, threshold, multiple) > facts.target_sd
+    everything = sum(table.num_rows for table in world.split.parts.values())
+    more = math.ceil((facts.needed_tenth - facts.units) * everything / facts.units)
+    said = panel_warnings(world, facts)[1]
+    assert (
+        f"takes {facts.needed_first:,} independent groups at the first decision and {facts.needed_tenth:,} at the"
+        in said
+    )
+    assert f"about {more:,} more human documents" in said
+    assert "a day" not in said
+    grown = SimpleNamespace(batches=[_batch("2026-01-01", 900), _batch("2026-01-05", 30), _batch("2026-01-11", 70)])
+    monkeypatch.setattr("headwater.loop.power.list_reserve", lambda store: grown)
+    said = panel_warnings(world, facts, Path())[1]
+    assert (
+        f"at the 10 documents a day that the reserve has grown by, that takes about {math.ceil(more / 10):,} days"
+        in said
+    )
+    monkeypatch.setattr("headwater.loop.power.list_reserve", lambda store: SimpleNamespace(batches=grown.batches[:1]))
+    assert "no time can be given" in panel_warnings(world, facts, Path())[1]
+    assert panel_warnings(world, replace(facts, documents=500, units=facts.needed_first)) == []
+
+
+def _batch(created: str, documents: int) -> Any:
+    return SimpleNamespace(created=f"{created}T10:00:00Z", documents=documents)
+
+
+def test_the_reserves_rate_is_what_came_after_the_first_day() -> None:
+    assert arrival_per_day([_batch("2026-01-11", 70), _batch("2026-01-01", 900), _batch("2026-01-05", 30)]) == 10
+    assert arrival_per_day([_batch("2026-01-01", 900), _batch("2026-01-01", 5)]) is None
+    assert arrival_per_day([]) is None
 
 
 def test_generation_0_keeps_every_rare_word_and_holds_no_machine_text(world: World) -> None:

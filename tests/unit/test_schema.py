@@ -55,7 +55,7 @@ def test_codes_are_as_promised() -> None:
     assert {reason.value for reason in Reason} == {
         "useful", "proven_harmful", "undecided", "no_gain", "too_small", "slice_harmed", "inherited",
         "descends_from_panel", "is_panel_document", "panel_contamination", "training_copy", "exact_duplicate",
-        "near_duplicate", "too_short", "truncated", "repetitive", "not_text", "check_failed", "revoked",
+        "near_duplicate", "too_short", "truncated", "repetitive", "not_text", "check_failed", "revoked", "demoted",
     }  # fmt: skip
 
 

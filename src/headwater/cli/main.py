@@ -47,9 +47,9 @@ app.command(
     epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30",
 )(rethreshold)
 app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
-app.command(
-    epilog="Example: headwater decide before/samples_arc_easy.jsonl after/samples_arc_easy.jsonl --metric acc"
-)(decide)
+app.command(epilog="Example: headwater decide before/samples_arc_easy.jsonl after/samples_arc_easy.jsonl --metric acc")(
+    decide
+)
 app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")
@@ -238,7 +238,7 @@ def gate(
     if dry_run:
         _print_plan(settings, [path for path in (out, report, rejects) if path], as_json=as_json, loops=False)
         return
-    from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary, remarks
+    from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary, remarks, training_json
     from headwater.cli.progress import progress_on
 
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
@@ -248,6 +248,7 @@ def gate(
             {
                 "recipes": recipes_json(judged.cards),
                 "documents": documents_json(judged.reading),
+                **training_json(judged),
                 "warnings": list(judged.warnings),
             }
         )

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from headwater.gate import Card
@@ -48,6 +49,14 @@ def documents_json(reading: ReadFacts) -> dict[str, Any]:
     return {"read": reading.read, "bad": reading.bad, "by_kind": dict(reading.by_kind)}
 
 
+def training_json(result: Any) -> dict[str, Any]:
+    """Return the parts ``regimens`` and ``students``: how proxy and student are trained, and what the student says."""
+    return {
+        "regimens": [asdict(one) for one in result.regimens],
+        "students": [{**asdict(one), "worse": one.worse, "disagrees": one.disagrees} for one in result.students],
+    }
+
+
 def run_json(result: RunResult, report: str) -> dict[str, Any]:
     """Return a run as the JSON contract for scripts has it."""
     return {
@@ -67,6 +76,7 @@ def run_json(result: RunResult, report: str) -> dict[str, Any]:
         ],
         "recipes": recipes_json(result.cards),
         "documents": documents_json(result.reading),
+        **training_json(result),
         "warnings": list(result.warnings),
     }
 

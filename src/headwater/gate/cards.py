@@ -135,6 +135,11 @@ def _would_change(status: RecipeStatus, decision: Decision | None) -> str:
     """Say what would change the verdict, from steering evidence and the threshold, which depends on bits only."""
     if status.reason is Reason.USEFUL:
         return "A later batch that the steering panel proves harmful revokes the admission."
+    if status.reason is Reason.DEMOTED:
+        return (
+            "A proxy that is trained as the student is: compare both under How proxy and student are trained, and "
+            "judge the recipe anew on human documents that are new."
+        )
     if status.reason is Reason.TOO_SMALL:
         missing = (status.threshold or 0) - (status.measured or 0)
         return f"{missing:,.0f} more tokens that pass the hard checks, then one test."

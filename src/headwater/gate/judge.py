@@ -145,6 +145,35 @@ class Gate:
             state = self._judge_recipe(state, name, batch.take(pa.array(rows[name])), generation, pair)
         return state
 
+    def demote(
+        self, state: GateState, recipes: Sequence[str], *, gain: float, bound: float, generation: int
+    ) -> GateState:
+        """Return the state after recipes were put back into quarantine because the student got worse with them.
+
+        They are not tested again: the proxy that admitted them is trained in a way that does not carry over. This can
+        only make admission rarer, so the error guarantee stands.
+
+        Args:
+            state: the state before.
+            recipes: recipes that are admitted.
+            gain: the student's gain on the final panel, nats per token.
+            bound: upper bound of that gain.
+            generation: generation it was found in.
+        """
+        for name in recipes:
+            status = replace(
+                state.statuses[name],
+                verdict=Verdict.QUARANTINED,
+                stage=Stage.UTILITY,
+                reason=Reason.DEMOTED,
+                measured=gain,
+                threshold=bound,
+                generation=generation,
+                stopped=True,
+            )
+            state = replace(_with(state, status), admitted=_without(state.admitted, name))
+        return state
+
     def _judge_recipe(self, state: GateState, name: str, new: pa.Table, generation: int, pair: Pair) -> GateState:
         before = state.statuses.get(name)
         status = before or RecipeStatus(name, Verdict.QUARANTINED, Stage.UTILITY, Reason.TOO_SMALL)

@@ -69,7 +69,7 @@ def _released(batch: Checked, before: GateState, after: GateState) -> list[dict[
     was = dict(zip(before.admitted["id"].to_pylist(), before.admitted["recipe"].to_pylist(), strict=True))
     now = dict(zip(after.admitted["id"].to_pylist(), after.admitted["recipe"].to_pylist(), strict=True))
     released = [(key, recipe, Verdict.ADMITTED, Reason.INHERITED) for key, recipe in now.items() if key not in was]
-    withdrawn = [(key, recipe, Verdict.REJECTED, Reason.REVOKED) for key, recipe in was.items() if key not in now]
+    withdrawn = [(key, recipe, *_withdrawn(after, recipe)) for key, recipe in was.items() if key not in now]
     waiting = zip(before.quarantine["id"].to_pylist(), before.quarantine["recipe"].to_pylist(), strict=True)
     withdrawn += [
         (key, recipe, Verdict.REJECTED, Reason.INHERITED)
@@ -81,6 +81,13 @@ def _released(batch: Checked, before: GateState, after: GateState) -> list[dict[
         for key, recipe, verdict, reason in (*released, *withdrawn)
         if key not in here
     ]
+
+
+def _withdrawn(state: GateState, recipe: str) -> tuple[Verdict, Reason]:
+    """Return what became of an admitted document that is admitted no longer."""
+    if state.statuses[recipe].reason is Reason.DEMOTED:
+        return Verdict.QUARANTINED, Reason.DEMOTED
+    return Verdict.REJECTED, Reason.REVOKED
 
 
 def _recipes(before: GateState, after: GateState, *, reveal: bool) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from headwater.gate import Card
 from headwater.loop.comparison import StreamRecord
+from headwater.loop.regimen import Regimen
+from headwater.loop.student import StudentRecord
 from headwater.loop.world import GenerationRecord, SampleText
 from headwater.store import SplitRow
 
@@ -65,6 +67,12 @@ class PowerFacts:
     gates: int
     """Gates that share delta."""
     rule: str
+    target_sd: float = 0.3
+    """Effect, in standard deviations of a group, that a panel is wanted to see: rewrites measured 0.4 to 0.6."""
+    needed_first: int | None = None
+    """Groups that show an effect of ``target_sd`` with probability 0.8 at the first decision; None: not computed."""
+    needed_tenth: int | None = None
+    """The same at the tenth decision after three admissions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,10 @@ class RunResult:
     """Versions of Headwater, Python and the packages that computed the result."""
     inbreeding: tuple[InbreedingRecord, ...] = ()
     """By arm and generation; empty in results of versions that did not compute it."""
+    students: tuple[StudentRecord, ...] = ()
+    """What each gated generation's mix did to the user's own model, where a trainer is set."""
+    regimens: tuple[Regimen, ...] = ()
+    """How proxy and student are trained."""
 
     @property
     def arms(self) -> tuple[str, ...]:

@@ -28,12 +28,15 @@ from headwater.loop.inputs import (
     reserve_version,
     split_human,
 )
+from headwater.loop.learners import WORK, check_commands, student_of
 from headwater.loop.power import panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream
 from headwater.loop.records import admitted_record, human_inputs
+from headwater.loop.regimen import regimen_warnings, regimens, student_share
 from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.saved import load, load_gated, load_table, save, save_gated
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
+from headwater.loop.student import StudentRecord, heed_student, student_warnings
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
@@ -67,6 +70,7 @@ class _Generation:
     samples: list[SampleText]
     rounds: list[RoundRecord]
     lineage: list[dict[str, Any]]
+    student: StudentRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +115,10 @@ class _Run:
         self._total = 5 + len(loop.arms) * (loop.generations + 1)
 
     def carry_out(self) -> RunResult:
+        check_commands(self.settings)
         human = self._human()
         split, split_warnings = split_human(human.table, self.settings)
-        world = World.on(split, self.settings, human.removed)
+        world = World.on(split, self.settings, human.removed, work=self.folder.store / WORK, tell=self._tell_detail)
         split_warnings = [*split_warnings, *self._seal(world)]
         stream = self._stream(world, human.everything)
         self._tell("checking the stream")
@@ -223,7 +228,8 @@ class _Run:
     ) -> list[_Generation]:
         # A loop's batches depend on earlier verdicts, whatever rule the stream is judged by.
         rule = "strict" if self.settings.gate.rule == "plain" else self.settings.gate.rule
-        gate = world.gate(gates=gates, machine_share=self.settings.loop.machine_share, rule=rule)
+        gate = world.gate(gates=gates, machine_share=student_share(self.settings), rule=rule)
+        student = student_of(self.settings, world.work, self._tell_detail)
         state = start_gated(gate)
         generations: list[_Generation] = []
         for generation in range(self.settings.loop.generations + 1):
@@ -232,11 +238,13 @@ class _Run:
             def produce(path: Path, generation: int = generation) -> None:
                 nonlocal state
                 rounds: list[RoundRecord] = []
+                asked: StudentRecord | None = None
                 if generation:
                     before = state
                     model = world.learner.fit(gate.mix(state.gate.admitted), np.random.default_rng(0))
                     done = gated_round(world, gate, checks, arm, generation, model, state, stream)
-                    state = done.state
+                    judged, asked = heed_student(world, student, gate, done.state.gate, arm, generation)
+                    state = replace(done.state, gate=judged)
                     batches = [done.own, *([_part(stream, done.offered)] if stream is not None else [])]
                     verdicts = [
                         verdict_rows(batch, before.gate, state.gate, run=self.folder.id, arm=arm, generation=generation)
@@ -254,7 +262,7 @@ class _Run:
                 events = self._ancestry.of_gate(arm, generation, training, own, *sizes)
                 save(
                     path / "generation.json",
-                    self._measured(world, arm, generation, model, training, rounds, events),
+                    replace(self._measured(world, arm, generation, model, training, rounds, events), student=asked),
                     _Generation,
                 )
 
@@ -284,7 +292,8 @@ class _Run:
         self._tell("judging the stream beside other ways to choose")
 
         def produce(path: Path) -> None:
-            gate = world.gate(gates=gates, machine_share=1.0)
+            share = self.settings.trainer.machine_share
+            gate = world.gate(gates=gates, machine_share=1.0 if share is None else share)
             state = judge_stream(gate, checked)
             start = gate.start()
             run = self.folder.id
@@ -428,6 +437,9 @@ class _Run:
         generations: list[_Generation],
         judged: _Judged,
     ) -> RunResult:
+        students = tuple(part.student for part in generations if part.student is not None)
+        trained = regimens(self.settings, world.budget)
+        power = power_facts(world, gates)
         return RunResult(
             run=self.folder.id,
             created=self.folder.created,
@@ -436,10 +448,17 @@ class _Run:
             corpus=human.facts,
             stream_description=stream.description,
             reading=human.reading + stream.reading,
-            warnings=(*human.warnings, *split_warnings, *stream.warnings, *panel_warnings(world)),
+            warnings=(
+                *human.warnings,
+                *split_warnings,
+                *stream.warnings,
+                *panel_warnings(world, power, self.folder.store if self.settings.human.reserve else None),
+                *regimen_warnings(trained),
+                *student_warnings(students),
+            ),
             split=world.split.rows,
             merged_groups=world.split.merged,
-            power=power_facts(world, gates),
+            power=power,
             generations=tuple(part.record for part in generations),
             samples=tuple(sample for part in generations for sample in part.samples),
             stream=tuple(judged.stream),
@@ -449,6 +468,8 @@ class _Run:
             trainings_per_test=judged.trainings / max(judged.tests, 1),
             settings=toml_text(self.settings.model_dump(exclude_none=True)),
             versions=used_versions(),
+            students=students,
+            regimens=trained,
         )
 
 

@@ -20,9 +20,12 @@ from headwater.loop.inputs import (
     split_human,
     stream_batches,
 )
+from headwater.loop.learners import WORK, check_commands, student_of
 from headwater.loop.power import panel_warnings, power_facts
+from headwater.loop.regimen import Regimen, regimen_warnings, regimens
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
+from headwater.loop.student import StudentRecord, heed_student, student_warnings
 from headwater.loop.versions import used_versions
 from headwater.loop.world import World
 from headwater.schema import DOCUMENT, Verdict, digest
@@ -55,6 +58,10 @@ class GateResult:
     """Whether the numbers of the certification panel are shown."""
     settings: str
     versions: Mapping[str, str]
+    students: tuple[StudentRecord, ...] = ()
+    """What the admitted documents did to the user's own model, where a trainer is set."""
+    regimens: tuple[Regimen, ...] = ()
+    """How proxy and student are trained."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ def judge_files(
         StoreError: the panels of the reserve are not as they were sealed.
     """
     start = time.monotonic()
+    check_commands(settings)
     files = [paths for paths in (settings.human.paths, settings.stream.paths) if paths]
     for paths in files:
         expand_paths(paths)  # a mistyped path is found before anything is read
@@ -124,7 +132,10 @@ def judge_files(
         settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"), store=store
     )
     split, split_warnings = split_human(human.table, settings)
-    world = World.on(split, settings, human.removed)
+    work = None if store is None else store / WORK
+    world = World.on(
+        split, settings, human.removed, work=work, tell=lambda detail: progress(3, 4, f"measuring utility: {detail}")
+    )
     progress(1, 4, "reading the stream")
     stream = read_stream(
         settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human=human.everything
@@ -140,8 +151,14 @@ def judge_files(
     if reserve is not None:
         split_warnings += open_panels_for(sealed_in_reserve(reserve, panels_of(world)), f"gate {run}")
     progress(3, 4, "measuring utility")
-    gate = world.gate(gates=1, machine_share=1.0)
+    share = settings.trainer.machine_share
+    gate = world.gate(gates=1, machine_share=1.0 if share is None else share)
     state = judge_stream(gate, checked)
+    student = student_of(settings, world.work, world.tell)
+    state, record = heed_student(world, student, gate, state, "gate", 1)
+    students = () if record is None else (record,)
+    trained = regimens(settings, world.budget)
+    power = power_facts(world, gates=1)
     result = GateResult(
         run=run,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -150,16 +167,25 @@ def judge_files(
         corpus=human.facts,
         stream_description=stream.description,
         reading=human.reading + stream.reading,
-        warnings=(*human.warnings, *split_warnings, *stream.warnings, *panel_warnings(world)),
+        warnings=(
+            *human.warnings,
+            *split_warnings,
+            *stream.warnings,
+            *panel_warnings(world, power, reserve),
+            *regimen_warnings(trained),
+            *student_warnings(students),
+        ),
         split=split.rows,
         merged_groups=split.merged,
-        power=power_facts(world, gates=1),
+        power=power,
         cards=tuple(cards(checked, state, reveal=reveal)),
         gain=gain_of(world, "headwater", state.admitted) if state.admitted.num_rows else None,
         admitted_documents=state.admitted.num_rows,
         revealed=reveal,
         settings=toml_text(settings.model_dump(exclude_none=True)),
         versions=used_versions(),
+        students=students,
+        regimens=trained,
     )
     return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled, stream.prefix)
 

@@ -1,9 +1,10 @@
 """Everything the arms of a run share: human parts, learner, panels, and how a model is measured."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,10 @@ from headwater.config import Settings
 from headwater.decide import Rule, clip_bound, design_effect
 from headwater.gate import Certifier, Gate, HardChecks, ScoringPanel, token_counts
 from headwater.lineage import heterozygosity
+from headwater.loop.learners import WORK, proxy_of
 from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
-from headwater.models import Losses, NgramLearner, NgramModel
+from headwater.models import Learner, Losses, NgramLearner, NgramModel
+from headwater.models.learner import averaged, fitted
 from headwater.store import Part, Split
 from headwater.text import END, Vocabulary, encode_table, token_arrays
 
@@ -62,18 +65,46 @@ class World:
     settings: Settings
     vocabulary: Vocabulary
     learner: NgramLearner
+    """Fits the loops' own models, which write and are retrained."""
     split: Split
     """Human documents by part, encoded."""
     prompts: tuple[str, ...]
     removed: pa.Table | None = None
     """Near-duplicates of human documents, with the column ``repeats``: sealed with what they repeat."""
+    proxy: Learner[pa.Table] = field(init=False, compare=False)
+    """Fits the models that test recipes; the loops' own learner unless the settings name another."""
+    work: Path = Path(".headwater") / WORK
+    """Where commands keep what they make."""
+    tell: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
+    """Told what a slow proxy is doing."""
+
+    def __post_init__(self) -> None:
+        proxy: Learner[pa.Table] = self.learner
+        if self.settings.model.kind != "ngram":
+            proxy = proxy_of(self.settings, self.vocabulary, self.train, self.budget, self.work, self.tell)
+        object.__setattr__(self, "proxy", proxy)
 
     @classmethod
-    def on(cls, split: Split, settings: Settings, removed: pa.Table | None = None) -> "World":
+    def on(
+        cls,
+        split: Split,
+        settings: Settings,
+        removed: pa.Table | None = None,
+        *,
+        work: Path | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> "World":
         """Return the world of a split of human documents.
 
         The vocabulary is that of the human training text, so that nothing about the panels or the stream enters it
         and all arms are compared on the same one.
+
+        Args:
+            split: human documents by part.
+            settings: resolved settings.
+            removed: near-duplicates of human documents.
+            work: where commands keep what they make; the current folder's project by default.
+            tell: told what a slow proxy is doing.
         """
         train = split[Part.TRAIN]
         vocabulary = Vocabulary.from_texts(
@@ -86,7 +117,8 @@ class World:
         long_enough = [text for text in final if len(text.split()) >= 3 * PROMPT_WORDS] or final
         chosen = rng.permutation(len(long_enough))[:3].tolist()
         prompts = tuple(" ".join(long_enough[i].split()[:PROMPT_WORDS]) for i in chosen)
-        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts, removed)
+        place = cls.work if work is None else work
+        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts, removed, place, tell)
 
     @property
     def train(self) -> pa.Table:
@@ -109,8 +141,9 @@ class World:
         return self.final_losses(self.train)
 
     def final_losses(self, training_set: pa.Table) -> Losses:
-        """Return the losses on the final panel of the model of a training set."""
-        return self.learner.fit(training_set, np.random.default_rng(self.settings.seed)).loss(self.final.documents)
+        """Return the losses on the final panel of the proxy of a training set, averaged over its seeds."""
+        models = fitted(self.proxy, training_set, [self.settings.seed])
+        return averaged([model.loss(self.final.documents) for model in models])
 
     @cached_property
     def rare(self) -> NDArray[np.int64]:
@@ -142,7 +175,12 @@ class World:
             order = order[~held[order]]
         half = len(order) // 2
         first, second = (
-            self.learner.fit(self.train.take(pa.array(rows)), rng).loss(panel.documents)
+            averaged(
+                [
+                    model.loss(panel.documents)
+                    for model in fitted(self.proxy, self.train.take(pa.array(rows)), [self.settings.seed, 11])
+                ]
+            )
             for rows in (order[:half], order[half:])
         )
         return panel.documents, first.per_token - second.per_token, panel.gains(first, second)
@@ -178,7 +216,7 @@ class World:
         rare[self.rare] = True
         steering = self.split[Part.STEERING]
         return Gate(
-            learner=self.learner,
+            learner=self.proxy,
             human=self.train,
             steering=ScoringPanel(steering) if steering.num_rows else None,
             certifier=Certifier(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from headwater.errors import ConfigError, Diverged, MissingExtraError, NotEnoughData
 from headwater.models.learner import Losses, Tell
+from headwater.models.updates import hold_out, machine_made, mixed_updates, share_of_updates, weights_of
 from headwater.schema import Origin, documents
 from headwater.text import END, UNKNOWN, Vocabulary, token_arrays, token_columns
 
@@ -37,7 +38,6 @@ _SCORED_TOKENS = 8192  # documents scored at once: 64 MiB of logits at 2000 word
 _LARGEST_GRADIENT = 1.0
 _FLOOR_RATE = 0.1  # share of the learning rate that the schedule ends with
 _WARM_UP = 50
-_MADE = ("recipe", "origin")  # columns that tell machine-made documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,21 +249,7 @@ class NeuralLearner:
             raise NotEnoughData("A neural model cannot be fitted to 0 documents. Give at least one.")
         if self.validation is not None or self.settings.keep == "last":
             return samples, self.validation
-        machine = _machine_made(samples)
-        like_human = ~machine if not machine.all() else machine
-        names = [
-            group or name for group, name in zip(samples["group"].to_pylist(), samples["id"].to_pylist(), strict=True)
-        ]
-        units = np.asarray(names, np.str_)
-        known = np.unique(units[like_human])
-        count = round(self.settings.validation_share * len(known))
-        if not 1 <= count < len(known):
-            raise NotEnoughData(
-                f"{len(known)} groups are too few to hold out {self.settings.validation_share:.0%} of them for "
-                'choosing the best update. Give more human documents, or set keep = "last".'
-            )
-        held = np.isin(units, rng.permutation(known)[:count]) & like_human
-        return samples.filter(pa.array(~held)), samples.filter(pa.array(held))
+        return hold_out(samples, self.settings.validation_share, rng)
 
 
 @dataclass(frozen=True)
@@ -289,48 +275,14 @@ class _Pieces:
         within = np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)
         starts = begins[document] + within * settings.piece
         piece_lengths = np.minimum(settings.piece, begins[document + 1] - starts)
-        machine = _machine_made(table)
-        natural = float(lengths[machine].sum() / lengths.sum())
-        share = min(natural, settings.machine_share) if natural < 1 else 1.0
+        machine = machine_made(table)
+        share = share_of_updates(int(lengths[machine].sum()), int(lengths.sum()), settings.machine_share)
         return cls(stream, starts, piece_lengths, machine[document], share)
 
     def updates(self, batch: int, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield the pieces of one update after another, and the weight of each token of a piece; without end.
-
-        Human and machine-made pieces are shuffled apart, and each kind is gone through as a whole before it is
-        shuffled again.
-        """
-        machine = round(batch * self.share) if 0 < self.share < 1 else batch * (self.share == 1)
-        machine = min(max(machine, 1), batch - 1) if 0 < self.share < 1 and batch > 1 else machine
-        kinds = [
-            (np.flatnonzero(self.machine == made), count, share)
-            for made, count, share in ((False, batch - machine, 1 - self.share), (True, machine, self.share))
-            if count
-        ]
-        decks = [_shuffled(pieces, count, rng) for pieces, count, _ in kinds]
-        while True:
-            chosen = [next(deck) for deck in decks]
-            weights = [
-                np.full(len(rows), share / self.lengths[rows].sum(), np.float32)
-                for rows, (_, _, share) in zip(chosen, kinds, strict=True)
-            ]
-            yield np.concatenate(chosen), np.concatenate(weights)
-
-
-def _shuffled(pieces: NDArray[np.intp], count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Yield ``count`` pieces at a time; all of them before any comes again."""
-    waiting = rng.permutation(pieces)
-    while True:
-        while len(waiting) < count:
-            waiting = np.concatenate([waiting, rng.permutation(pieces)])
-        yield waiting[:count]
-        waiting = waiting[count:]
-
-
-def _machine_made(table: pa.Table) -> NDArray[np.bool_]:
-    columns = [table[name].to_pylist() if name in table.column_names else [None] * table.num_rows for name in _MADE]
-    made = (recipe is not None or origin == Origin.MACHINE.value for recipe, origin in zip(*columns, strict=True))
-    return np.fromiter(made, bool, table.num_rows)
+        """Yield the pieces of one update after another, and the weight of each token of a piece; without end."""
+        for rows in mixed_updates(self.machine, self.share, batch, rng):
+            yield rows, weights_of(self.machine[rows], self.lengths[rows], self.share)
 
 
 def _known_tokens(table: pa.Table, vocabulary: Vocabulary, size: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

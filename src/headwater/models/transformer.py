@@ -430,6 +430,11 @@ def cut_blocks(ids: NDArray[np.int64], block: int) -> Blocks:
     return ids[: len(ids) // block * block].reshape(-1, block)
 
 
+def new_transformer(settings: TransformerSettings) -> Any:
+    """Return a network of the settings' dimensions with random weights from torch's generator."""
+    return _new_module(settings.dimensions)
+
+
 def _new_module(size: Size) -> Any:
     from transformers import OPTConfig
     from transformers.models.opt.modeling_opt import OPTForCausalLM
