@@ -16,7 +16,7 @@ ROOT = Path(headwater.__file__).parent
 
 # From the ground up. A module imports from its own folder and from the floors below it.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"__init__", "schema", "errors", "config", "files"}),
+    frozenset({"__init__", "schema", "errors", "config", "files", "kernel_cache"}),
     frozenset({"text", "models", "measure", "lineage", "decide"}),
     frozenset({"sources", "store", "engine"}),
     frozenset({"curate", "origin", "generate", "gate", "forecast"}),

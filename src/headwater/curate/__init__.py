@@ -1,5 +1,6 @@
 """Cleaning a corpus: quality rules, languages, personal data, duplicates, leaks; every decision with its reasons."""
 
+import headwater.kernel_cache  # noqa: F401  (before the first kernel)
 from headwater.curate.again import rethreshold_folder
 from headwater.curate.c4 import C4Lines
 from headwater.curate.contamination import EvaluationOverlap, write_evaluation_index

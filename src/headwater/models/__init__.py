@@ -1,5 +1,6 @@
 """Models that are fitted, sampled and scored through one interface."""
 
+import headwater.kernel_cache  # noqa: F401  (before the first kernel)
 from headwater.models.categorical import CategoricalLearner, CategoricalModel, CategoricalSource
 from headwater.models.chain import ChainLearner, ChainModel, Text
 from headwater.models.external import CommandLearner, CommandModel

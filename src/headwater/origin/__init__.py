@@ -1,5 +1,6 @@
 """Whose text is this: evidence of origin, the detector, the machine-made share, and the human reserve."""
 
+import headwater.kernel_cache  # noqa: F401  (before the first kernel)
 from headwater.origin.annotate import annotate
 from headwater.origin.audit import AUDITED, audit
 from headwater.origin.detector.card import Card, card_markdown

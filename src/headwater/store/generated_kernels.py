@@ -7,6 +7,8 @@ its segment, plus one where the document took that word sequence over from a sou
 import numba as nb
 import numpy as np
 
+import headwater.kernel_cache  # noqa: F401  (before the first kernel)
+
 # Of one text. Measured with benchmarks/own_output.py on a million documents: more postings or documents find no more
 # copies, fewer lose copies of texts that were put together from the same sentences.
 _POSTINGS_READ = 1024

@@ -1,5 +1,6 @@
 """Text as tokens: words, the tokens of the English quality rules, vocabularies, overlap, near duplicates."""
 
+import headwater.kernel_cache  # noqa: F401  (before the first kernel)
 from headwater.text.english import english_tokens, tokenize
 from headwater.text.kernels import warm
 from headwater.text.minhash import near_duplicates
