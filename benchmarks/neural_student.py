@@ -16,7 +16,7 @@ A student that is stopped early has not learnt the human text yet and mistakes a
 last table stops every arm after 360 updates, where the gated set is trained unweighted, each document as often as any
 other.
 
-    python benchmarks/neural_student.py [--seeds 2] [--splits 1] [--data FOLDER]
+    python benchmarks/neural_student.py [--seeds 2] [--splits 0 1] [--data FOLDER]
 
 prints Markdown tables; about 15 minutes per split on one core.
 """
@@ -104,7 +104,7 @@ def main() -> None:
     """Train all students and print the tables."""
     parser = argparse.ArgumentParser(description="the sets of the dirty stream, and a neural student")
     parser.add_argument("--seeds", type=int, default=2, help="training seeds")
-    parser.add_argument("--splits", type=int, default=1, help="splits of the human documents")
+    parser.add_argument("--splits", type=int, nargs="+", default=[0], help="which splits of the human documents")
     parser.add_argument("--data", type=Path, default=_DATA, help="folder with human_vs_ai/")
     options = parser.parse_args()
     warm()
@@ -112,7 +112,7 @@ def main() -> None:
     l2r = read_rows(folder / "l2r_en.jsonl.zst")
     others = [*read_rows(folder / "outfox_essays_en.jsonl.zst"), *read_rows(folder / "squad_wikipedia_en.jsonl.zst")]
     start = time.process_time()
-    for split in range(options.splits):
+    for split in options.splits:
         parts = split_by_units(human_documents(l2r), UNITS, np.random.default_rng([split, 1]))
         world = World.on(parts, Settings(seed=split))
         sets = sets_of(world, make_stream(world, l2r, others))
@@ -135,7 +135,7 @@ def main() -> None:
         print(f"Stopped after {STOPPED.updates} updates, every document as often as any other:\n")
         print(table_of(sets, stopped))
     print(
-        f"`python benchmarks/neural_student.py --seeds {options.seeds} --splits {options.splits}`: "
+        f"`python benchmarks/neural_student.py --seeds {options.seeds} --splits {' '.join(map(str, options.splits))}`: "
         f"{time.process_time() - start:.0f} CPU seconds; {versions()}.\n"
     )
 

@@ -1,4 +1,4 @@
-"""The examples run as they stand; that of Ray is run where its cluster is (``test_engine_ray.py``)."""
+"""The examples run as they stand; Ray's where its cluster is (``test_engine_ray.py``), the trainer by its page."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_every_example_is_run_somewhere():
-    run_here = {"curate_with_daft.py", "curate_with_datasets.py"}
+    run_here = {"curate_with_daft.py", "curate_with_datasets.py", "train_ngram.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == run_here | {"curate_with_ray_data.py"}
 
 

@@ -158,6 +158,20 @@ print('{{"chatter": 1}}')
     assert _loss(programs, text, "{model} {panel} {losses}").nats.tolist() == [1.5] * 4
 
 
+def test_samples_of_lm_eval_are_losses(programs: Path) -> None:
+    text = """
+import json, sys
+with open(sys.argv[3], "w") as out:
+    for number, line in enumerate(open(sys.argv[2], encoding="utf-8")):
+        row = {"doc_id": number, "doc": json.loads(line), "arguments": [["a", "b"]], "filter": "none",
+               "metrics": ["word_perplexity"], "word_perplexity": [-2.5 * (number + 1), 5]}
+        out.write(json.dumps(row) + "\\n")
+"""
+    losses = _loss(programs, text, "{model} {panel} {losses}")
+    assert losses.nats.tolist() == [2.5, 5.0, 7.5, 10.0]
+    assert losses.tokens.tolist() == [5] * 4
+
+
 ANSWER = """
 import json, sys
 rows = [{"id": json.loads(line)["id"], "nats": 1.5, "tokens": 2} for line in open(sys.argv[2], encoding="utf-8")]

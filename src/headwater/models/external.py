@@ -16,9 +16,10 @@ are replaced. What the commands get and give:
 
 ``evaluate`` answers for each document with its total negative log probability in nats and the number of tokens it is
 the sum of: one JSON object ``{"id": ..., "nats": ..., "tokens": ...}`` per line of standard output or of ``{losses}``,
-or a Parquet file with these columns. Other lines of standard output are passed over; anything else that is amiss (a
-document without a loss, one with two, a loss that is negative or no number) is an error, since a loss that is made up
-would be evidence that is made up.
+or a Parquet file with these columns, or the samples that lm-evaluation-harness logs for a task of rolling log
+likelihoods whose data set is ``{panel}``. Other lines of standard output are passed over; anything else that is amiss
+(a document without a loss, one with two, a loss that is negative or no number) is an error, since a loss that is made
+up would be evidence that is made up.
 
 Everything is kept in a folder per training set, named by the command and the content of the data. A finished model is
 not trained again, and documents it has scored are not scored again.
@@ -316,10 +317,21 @@ def _answer_lines(file: BinaryIO, *, strict: bool) -> _Answers:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
             _refuse(f"line {number} is no JSON object: {text[:100]!r} ({error})")
+        row = _of_lm_eval(row) if isinstance(row, dict) and "doc" in row else row
         if not isinstance(row, dict) or not all(name in row for name in _COLUMNS):
             _refuse(f"line {number} lacks one of {', '.join(_COLUMNS)}: {text[:100]!r}")
         rows.append(row)
     return _Answers(rows, other)
+
+
+def _of_lm_eval(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sample logged by lm-evaluation-harness as an answer: a metric that is log likelihood and weight."""
+    pairs = [
+        value for value in row.values() if isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    ]
+    if not isinstance(row["doc"], dict) or "id" not in row["doc"] or not pairs:
+        return {}
+    return {"id": row["doc"]["id"], "nats": -pairs[0][0], "tokens": pairs[0][1]}
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
