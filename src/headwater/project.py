@@ -12,6 +12,7 @@ import pyarrow as pa
 from headwater.config import AuditSettings, Settings, commented_toml, load_settings
 from headwater.curate import CurateResult, CurateSettings, curate_files, rethreshold_folder
 from headwater.curation import held_by_project
+from headwater.curation_records import write_curation_records
 from headwater.engine import open_engine
 from headwater.errors import InputError, StoreError
 from headwater.forecast import (
@@ -92,9 +93,10 @@ def _silent(done: int, total: int, what: str) -> None:
 
 
 def _page_of_curation(folder: Path, report: Path | None = None) -> Callable[[CurateResult], None]:
-    """Return what writes the page of a curation into its folder, and a copy where one is wanted."""
+    """Return what writes the records and the page of a curation into its folder, and a copy where one is wanted."""
 
     def write(result: CurateResult) -> None:
+        write_curation_records(folder, result)
         page = render_curate_report(result)
         for path in (folder / "report.html", *((report,) if report is not None else ())):
             write_text(path, page)

@@ -96,7 +96,8 @@ def test_the_contract_for_scripts(finished, corpus):
 def test_the_folder_holds_the_documents_with_reasons_and_values(finished):
     out, _ = finished
     assert {entry.name for entry in out.iterdir()} == {
-        *("kept", "dropped", "signals", "pairs.parquet", "rejects.jsonl", "report.html", "curation.json", ".work")
+        *("kept", "dropped", "signals", "pairs.parquet", "rejects.jsonl", "report.html", "curation.json", ".work"),
+        *("kept.prov.json", "kept.croissant.json", "kept.provenance.json"),
     }
     assert [str(path.relative_to(out)) for path in (out / ".work").rglob("*") if path.is_file()] == [
         ".work/locks/curation.lock"

@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"curate", "origin", "generate", "gate", "forecast"}),
     frozenset({"loop", "lab"}),
     frozenset({"report"}),
-    frozenset({"curation", "ledger", "project", "view", "cli"}),
+    frozenset({"curation", "curation_records", "ledger", "project", "view", "cli"}),
 )
 # Within a floor folders stand alone, with these exceptions.
 NEIGHBOURS = {
@@ -31,7 +31,7 @@ NEIGHBOURS = {
     "models": {"text"},
     "measure": {"text", "models"},
     "lab": {"loop"},
-    "project": {"curation", "ledger"},
+    "project": {"curation", "curation_records", "ledger"},
     "cli": {"project"},
     "view": {"project"},
 }

@@ -95,7 +95,7 @@ def _remove(folder: Folder) -> None:
         for part in DOCUMENTS:
             if (folder.path / part).exists():
                 shutil.rmtree(folder.path / part)
-        for file in (folder.pairs, folder.copied, folder.rejects, folder.report):
+        for file in (folder.pairs, folder.copied, folder.rejects, folder.report, *folder.records):
             file.unlink(missing_ok=True)
         folder.state.unlink()
 

@@ -8,6 +8,7 @@ DIR/copied.parquet                 where sentences are cut: which documents have
 DIR/held/part-00000.parquet        the signatures of what was held already, where something was
 DIR/rejects.jsonl                  records that could not be used: file, line, what is wrong
 DIR/report.html  DIR/curation.json
+DIR/kept.prov.json  DIR/kept.croissant.json  DIR/kept.provenance.json  the kept documents' records
 DIR/.work/                         what a stopped run goes on from; gone once it is finished
 """
 
@@ -58,6 +59,11 @@ class Folder:
     def report(self) -> Path:
         """The page."""
         return self.path / "report.html"
+
+    @property
+    def records(self) -> list[Path]:
+        """What says where the kept documents come from; written by whoever writes the page."""
+        return sorted(self.path.glob("kept.*.json"))
 
     @property
     def manifest(self) -> Path:

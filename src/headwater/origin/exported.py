@@ -180,6 +180,7 @@ def record_of(
     processing: Sequence[str] = (),
     purposes: Sequence[Purpose] = (),
     limitations: Sequence[str] = (),
+    columns: Sequence[ColumnMeaning] | None = None,
 ) -> DataSetRecord:
     """Return the record of documents that were counted; its files are not known yet, see :func:`write_records`.
 
@@ -195,6 +196,7 @@ def record_of(
         processing: steps it went through, in order.
         purposes: what it is meant for.
         limitations: what it must not be taken for.
+        columns: columns of its files; None: those of ``DOCUMENT``.
     """
     recipes, more_recipes = found.recipes.most()
     sources, more_sources = found.sources.most()
@@ -202,7 +204,8 @@ def record_of(
     permissions, more_permissions = found.permissions.most()
     origins = {origin.value: found.origins[origin] for origin in Origin if found.origins[origin]}
     by_origin = ", ".join(f"{count:,} of origin {origin}" for origin, count in origins.items())
-    counted = f"{found.rows:,} documents, {found.size_bytes:,} bytes of text"
+    size = f", {found.size_bytes:,} bytes of text" if found.size_bytes or not found.rows else ""
+    counted = f"{found.rows:,} documents{size}"
     told = [description, f"{counted}: {by_origin}." if by_origin else f"{counted}."]
     if more_sources:
         told.append(f"The {len(sources)} most frequent sources are named; {more_sources:,} documents have others.")
@@ -216,7 +219,7 @@ def record_of(
         created=created,
         tool=f"headwater {__version__}",
         files=(),
-        columns=_COLUMNS,
+        columns=_COLUMNS if columns is None else tuple(columns),
         origins=origins,
         licence=licences[0][0] if one_licence else "",
         evidence=dict(found.evidence),
@@ -254,8 +257,25 @@ def write_records(data: Path, record: DataSetRecord) -> list[Path]:
     Raises:
         StoreError: the disk is full, read-only or forbidden.
     """
-    file = DataFile(_shown(data.name), _sha256(data), data.stat().st_size, sum(record.origins.values()))
-    whole = replace(record, files=(file,), identifier=record.identifier or identifier_of((file,)))
+    return write_folder_records(data, {data: sum(record.origins.values())}, record)
+
+
+def write_folder_records(data: Path, files: Mapping[Path, int], record: DataSetRecord) -> list[Path]:
+    """Write the records of a folder of data files beside it, as :func:`write_records` does for one file.
+
+    Args:
+        data: the folder.
+        files: its data files, complete, each with its number of documents.
+        record: what is known about them together.
+
+    Raises:
+        StoreError: the disk is full, read-only or forbidden.
+    """
+    parts = tuple(
+        DataFile(_shown(file.relative_to(data.parent).as_posix()), _sha256(file), file.stat().st_size, rows)
+        for file, rows in files.items()
+    )
+    whole = replace(record, files=parts, identifier=record.identifier or identifier_of(parts))
     written = []
     for name, form in zip(record_names(data.name), RECORDS.values(), strict=True):
         written.append(data.with_name(name))
@@ -291,14 +311,19 @@ def inputs_of(paths: Iterable[str]) -> tuple[Input, ...]:
     Raises:
         InputError: a path stands for nothing.
     """
-    files = expand_paths(paths)
+    return inputs_named([_shown(str(file)) for file in expand_paths(paths)])
+
+
+def inputs_named(names: Sequence[str]) -> tuple[Input, ...]:
+    """Return files by their names as inputs of a record; what is no file here, such as a table, has only its name."""
     named = []
-    for file in files[:MOST_NAMED]:
-        record = file.with_name(f"{file.name}.prov.json")
-        known = _shown(str(record)) if record.is_file() else ""
-        named.append(Input(_shown(str(file)), sha256=_sha256(file), record=known))
-    if len(files) > MOST_NAMED:
-        named.append(Input(f"{len(files) - MOST_NAMED:,} further files"))
+    for name in names[:MOST_NAMED]:
+        file = Path(name)
+        beside = (place.with_name(f"{place.name}.prov.json") for place in (file, file.absolute().parent))
+        known = next((_shown(str(record)) for record in beside if record.is_file()), "")
+        named.append(Input(name, sha256=_sha256(file) if file.is_file() else "", record=known))
+    if len(names) > MOST_NAMED:
+        named.append(Input(f"{len(names) - MOST_NAMED:,} further files"))
     return tuple(named)
 
 

@@ -109,9 +109,9 @@ def _readable(file: Path, folder: Path) -> bool:
 
 
 def beside(file: Path) -> bool:
-    """Say whether a file is a record or the verdicts of the data file it stands beside."""
+    """Say whether a file is a record or the verdicts of the data file, or folder of such, that it stands beside."""
     ends = (ending for ending in _BESIDE if file.name.endswith(ending))
-    return any(file.with_name(file.name.removesuffix(ending)).is_file() for ending in ends)
+    return any(file.with_name(file.name.removesuffix(ending)).exists() for ending in ends)
 
 
 class DocumentStream(Iterator[pa.RecordBatch]):
