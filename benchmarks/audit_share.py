@@ -130,7 +130,7 @@ def sources(dev: Development, by: str) -> Iterator[tuple[list[str], str | None]]
 
 
 @dataclass(frozen=True)
-class World:
+class TextWorld:
     """The development texts, what models learn from them, and where scores are kept."""
 
     dev: Development
@@ -147,7 +147,7 @@ class World:
 class LeftOut:
     """A source that the detector knows nothing of."""
 
-    world: World
+    world: TextWorld
     domains: list[str]
     generator: str | None
 
@@ -413,7 +413,7 @@ def main() -> None:
     found: dict[str, list[Outcome]] = {}
     shifts: dict[str, list[tuple[float, float]]] = {}
     refused = 0
-    world = World(development(arguments.data), arguments.cache, arguments.least_words)
+    world = TextWorld(development(arguments.data), arguments.cache, arguments.least_words)
     for domains, generator in sources(world.dev, arguments.by):
         left_out = LeftOut(world, domains, generator)
         for split in range(max(arguments.splits, arguments.human_splits)):

@@ -37,7 +37,7 @@ from headwater.generate import leak, machine_documents, near_copy, own_output, s
 from headwater.loop.comparison import StreamRecord, compare, gain_of, judge_stream
 from headwater.loop.documents import draw
 from headwater.loop.quickstart import GENERATIONS_TO_COLLAPSE
-from headwater.loop.world import World
+from headwater.loop.text_world import TextWorld
 from headwater.models import warm
 from headwater.schema import Origin, Verdict, documents
 from headwater.store import Part, Split
@@ -90,7 +90,7 @@ def human_documents(rows: Iterable[Row]) -> pa.Table:
     )
 
 
-def make_stream(world: World, l2r: Sequence[Row], others: Sequence[Row]) -> pa.Table:
+def make_stream(world: TextWorld, l2r: Sequence[Row], others: Sequence[Row]) -> pa.Table:
     """Return the stream, shuffled; more than half of its tokens are self-generated."""
     rng = np.random.default_rng([world.settings.seed, 3])
     sources, certification = world.split[Part.SOURCES], world.split[Part.CERTIFICATION]
@@ -139,7 +139,7 @@ def carry_out(l2r: Sequence[Row], others: Sequence[Row], seed: int) -> Trial:
     """Return what was measured on one split."""
     settings = Settings(seed=seed)
     split = split_by_units(human_documents(l2r), UNITS, np.random.default_rng([seed, 1]))
-    world = World.on(split, settings)
+    world = TextWorld.on(split, settings)
     stream = make_stream(world, l2r, others)
     checks = world.hard_checks()
     checked = checks.apply(stream)

@@ -35,7 +35,7 @@ from headwater.generate import REWRITES
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
 from headwater.loop.inputs import read_human, split_human
 from headwater.loop.quickstart import make_stream
-from headwater.loop.world import GenerationRecord, World
+from headwater.loop.world import GenerationRecord
 from headwater.models import warm
 from headwater.schema import Verdict
 from headwater.store import Part
@@ -74,7 +74,7 @@ def carry_out(human: pa.Table, seed: int, n_orders: int, generations: int) -> Tr
     """Return what is measured on one split."""
     settings = Settings(seed=seed)
     split, _ = split_human(human, settings)
-    world = World.on(split, settings)
+    world = TextWorld.on(split, settings)
     stream = make_stream(world)
     checks = world.hard_checks()
     checked = checks.apply(stream)

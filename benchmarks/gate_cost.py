@@ -35,7 +35,7 @@ from headwater.gate import Checked, GateState, HardChecks, token_counts
 from headwater.generate import machine_documents, shuffle
 from headwater.loop.comparison import judge_stream
 from headwater.loop.inputs import read_human, read_stream, split_human
-from headwater.loop.world import World
+from headwater.loop.text_world import TextWorld
 from headwater.models import warm
 from headwater.schema import Origin, Verdict, documents
 from headwater.sources import write_documents
@@ -92,16 +92,16 @@ def deal(texts: list[str], words: int) -> tuple[list[str], list[str]]:
     return texts[:count], texts[count:]
 
 
-def reserve(path: Path, clock: Clock) -> tuple[World, HardChecks]:
+def reserve(path: Path, clock: Clock) -> tuple[TextWorld, HardChecks]:
     """Return the shared ground of the human documents in a file, and the hard checks against them."""
     settings = Settings.model_validate({"human": {"paths": [str(path)]}, "stream": {"paths": ["given"]}})
     human = clock.time("read, near duplicates", lambda: read_human(settings, path.with_suffix(".rejects")))
     split, _ = clock.time("split", lambda: split_human(human.table, settings))
-    world = clock.time("vocabulary, encode", lambda: World.on(split, settings))
+    world = clock.time("vocabulary, encode", lambda: TextWorld.on(split, settings))
     return world, clock.time("index of 8-word sequences", world.hard_checks)
 
 
-def judge(name: str, path: Path, world: World, checks: HardChecks) -> Judged:
+def judge(name: str, path: Path, world: TextWorld, checks: HardChecks) -> Judged:
     """Return what the gate makes of the candidates in a file, with the cost of every stage."""
     settings = Settings.model_validate({"stream": {"paths": [str(path)], "recipe": "recipe"}})
     clock = Clock()
@@ -113,7 +113,7 @@ def judge(name: str, path: Path, world: World, checks: HardChecks) -> Judged:
     return Judged(name, clock, checked, state, training_seconds(world, encoded))
 
 
-def training_seconds(world: World, stream: pa.Table) -> float:
+def training_seconds(world: TextWorld, stream: pa.Table) -> float:
     """Return the processor seconds of one proxy training, the best of three."""
     recipe = stream["recipe"][0].as_py()
     batch = stream.filter(pa.array([name == recipe for name in stream["recipe"].to_pylist()], pa.bool_()))

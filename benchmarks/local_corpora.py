@@ -30,7 +30,7 @@ from loops import markdown, run_arm, split_by_units, split_table, verdict_of, ve
 
 from headwater.config import Settings, SplitSettings
 from headwater.loop.inputs import split_human
-from headwater.loop.world import GenerationRecord, World
+from headwater.loop.world import GenerationRecord
 from headwater.models import warm
 from headwater.schema import Origin, documents
 from headwater.store import Part, Split
@@ -99,7 +99,7 @@ def of_wikipedia(human: pa.Table, settings: Settings) -> Split:
 
 def carry_out(split: Split, settings: Settings, generations: int) -> dict[str, list[GenerationRecord]]:
     """Return the generations of every loop on one split."""
-    world = World.on(split, settings)
+    world = TextWorld.on(split, settings)
     return {arm: run_arm(world, arm, generations)[0] for arm in ARMS}
 
 

@@ -10,14 +10,15 @@ import pyarrow as pa
 
 from headwater.gate import Checked, GateState
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
+from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
-from headwater.loop.world import GenerationRecord, World
+from headwater.loop.world import GenerationRecord
 from headwater.store import Part, Split, SplitRow, merge_overlapping
 from headwater.text import split_words
 
 
 def run_arm(
-    world: World, arm: str, generations: int, *, gates: int = 1, stream: Checked | None = None
+    world: TextWorld, arm: str, generations: int, *, gates: int = 1, stream: Checked | None = None
 ) -> tuple[list[GenerationRecord], GateState | None]:
     """Return the measures of generations 0 to ``generations`` of an arm, and the state of its gate where it has one.
 

@@ -34,7 +34,7 @@ from loops import markdown, split_by_units, verdict_of, versions
 from headwater.config import Settings
 from headwater.gate import DSIR, LowestPerplexity, ScoringPanel, token_counts
 from headwater.loop.comparison import judge_stream
-from headwater.loop.world import World
+from headwater.loop.text_world import TextWorld
 from headwater.models import NeuralLearner, NeuralSettings, warm
 from headwater.store import Part
 
@@ -44,7 +44,7 @@ STOPPED = NeuralSettings(machine_share=1.0, updates=360, keep="last")
 TIMES_ADMIT_ALL = 1.5
 
 
-def sets_of(world: World, stream: pa.Table) -> dict[str, pa.Table]:
+def sets_of(world: TextWorld, stream: pa.Table) -> dict[str, pa.Table]:
     """Return what each arm takes of the stream, in the order of the table."""
     checked = world.hard_checks().apply(stream)
     state = judge_stream(world.gate(gates=GATES, machine_share=1.0), checked)
@@ -56,7 +56,9 @@ def sets_of(world: World, stream: pa.Table) -> dict[str, pa.Table]:
     return {**chosen, EVERYTHING: checked.passed, GATED: state.admitted}
 
 
-def losses_of(world: World, sets: Mapping[str, pa.Table], settings: NeuralSettings, seed: int) -> dict[str, np.ndarray]:
+def losses_of(
+    world: TextWorld, sets: Mapping[str, pa.Table], settings: NeuralSettings, seed: int
+) -> dict[str, np.ndarray]:
     """Return the loss of each arm on two thirds of the final groups, nats per word of each group."""
     final = world.split[Part.FINAL]
     units = ScoringPanel(final).units
@@ -114,7 +116,7 @@ def main() -> None:
     start = time.process_time()
     for split in options.splits:
         parts = split_by_units(human_documents(l2r), UNITS, np.random.default_rng([split, 1]))
-        world = World.on(parts, Settings(seed=split))
+        world = TextWorld.on(parts, Settings(seed=split))
         sets = sets_of(world, make_stream(world, l2r, others))
         trained = [losses_of(world, sets, STUDENT, seed) for seed in range(options.seeds)]
         stopped = [losses_of(world, sets, STOPPED, seed) for seed in range(options.seeds)]

@@ -66,7 +66,7 @@ class World:
             certifier=Certifier(self.certification, 0.4, Rule.STRICT, 0.05),
             settings=GateSettings(least_tokens=least_tokens, max_tests=max_tests),
             machine_share=1.0,
-            rare=np.zeros(len(self.vocabulary), bool),
+            slices=lambda panel: panel.slices(np.zeros(len(self.vocabulary), bool)),
         )
 
     def batch(self, rows: list[tuple[str, str, int]], number: int) -> pa.Table:

@@ -69,7 +69,7 @@ PUBLIC = {
         effective_size explain graph_json heterozygosity inbreeding model_trained observed_f plan read_graph
         read_open_lineage what_if""",
     "loop": """Accumulate Documents Filtered Fresh GateResult GenerationRecord Golden History HumanOnly Part Regime Replace
-        Reserve RunResult SampleText Source Subsample World judge_files next_training_set run_loop""",
+        Reserve RunResult SampleText Source Subsample TextWorld World judge_files next_training_set run_loop""",
     "measure": """Evidence Finding Likeness Phases Scaling Thresholds Trend Verdict auroc bits_per_byte calibration_error curated definitions
         distinct_n fisher_gain gaussian_kl gaussian_squared_w2 hallucinated_share likeness mixture_squared_l2 normal_kl
         normal_squared_w2 phases rare_recall rare_types sample_coverage separate_modes support

@@ -95,7 +95,7 @@ class Small:
             certifier=Certifier(self.certification, clip_bound(self.steering.gains(*halves)), rule, 0.05),
             settings=GateSettings(**{"least_tokens": 300, **settings}),
             machine_share=machine_share,
-            rare=rare,
+            slices=lambda panel: panel.slices(rare),
         )
 
 

@@ -16,7 +16,7 @@ from headwater.config import Settings
 from headwater.decide import Rule, Transcript, detectable_effect
 from headwater.gate import Checked, token_counts
 from headwater.generate import REWRITES
-from headwater.loop import Filtered, GenerationRecord, HumanOnly, Replace, World
+from headwater.loop import Filtered, GenerationRecord, HumanOnly, Replace, TextWorld, World
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import compare, gain_of, judge_stream
 from headwater.loop.power import arrival_per_day, panel_warnings, power_facts
@@ -36,7 +36,7 @@ def _world(texts: list[str], *, steering: bool = True, **settings: object) -> Wo
     resolved = Settings.model_validate({**values, **settings})
     human = documents(texts, origin="human", group=[f"g{i}" for i in range(len(texts))], source="small")
     shares = {part: SHARES[part.value] for part in Part if steering or part is not Part.STEERING}
-    return World.on(split_by_group(human, shares, np.random.default_rng(0)), resolved)
+    return TextWorld.on(split_by_group(human, shares, np.random.default_rng(0)), resolved)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_prompts_come_from_the_final_panel_and_are_the_same_for_every_model(worl
     assert len(world.prompts) == 3
     assert all(any(text.startswith(prompt) for text in final) for prompt in world.prompts)
     model = world.learner.fit(world.train, np.random.default_rng(0))
-    first, again = (world.continue_prompts("arm", 2, model) for _ in range(2))
+    first, again = (world.examples("arm", 2, model) for _ in range(2))
     assert first == again
     assert [sample.prompt for sample in first] == list(world.prompts)
 

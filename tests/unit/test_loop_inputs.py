@@ -11,7 +11,7 @@ import headwater.loop.inputs as inputs
 from headwater.config import Settings
 from headwater.errors import InputError, NotEnoughData
 from headwater.loop.inputs import fingerprint, read_human, read_stream, split_human, without_near_duplicates
-from headwater.loop.world import World
+from headwater.loop.text_world import TextWorld
 from headwater.schema import documents
 from headwater.sources import read_documentation
 from headwater.store import PANELS, Part
@@ -76,7 +76,7 @@ def test_what_was_made_from_a_removed_copy_of_a_panel_document_descends_from_the
     assert found.facts.near_duplicates > 0.9 * len(copies)
     settings = Settings()
     split, _ = split_human(found.table, settings)
-    world = World.on(split, settings, found.removed)
+    world = TextWorld.on(split, settings, found.removed)
     sealed = [key for part in PANELS for key in split[part]["id"].to_pylist()]
     removed = dict(zip(found.removed["repeats"].to_pylist(), found.removed.to_pylist(), strict=True))
     of_panel = next(removed[key] for key in sealed if key in removed)

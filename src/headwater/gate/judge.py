@@ -6,7 +6,7 @@ certification panel says yes or not yet. What is neither admitted nor rejected w
 the recipe's next batch into one new decision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -96,14 +96,14 @@ class Gate:
     settings: GateSettings
     machine_share: float
     """Largest machine-made share of the mix, which proxies and student share."""
-    rare: NDArray[np.bool_]
-    """Which token ids are rare in the human training text."""
+    slices: Callable[[ScoringPanel], Mapping[str, NDArray[np.bool_]]]
+    """Returns the documents of a panel that must not be hurt, by slice."""
     seed: int = 0
 
     @cached_property
     def _slices(self) -> Mapping[str, NDArray[np.bool_]]:
         """Documents of each slice of the steering panel, found once for all tests."""
-        return self.steering.slices(self.rare) if self.steering is not None else {}
+        return self.slices(self.steering) if self.steering is not None else {}
 
     def start(self) -> GateState:
         """Return the state before the first batch."""

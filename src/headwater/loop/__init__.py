@@ -19,6 +19,7 @@ from headwater.loop.regimes import (
 from headwater.loop.result import RunResult
 from headwater.loop.run import run_loop
 from headwater.loop.stream_gate import GateResult, judge_files
+from headwater.loop.text_world import TextWorld
 from headwater.loop.world import GenerationRecord, SampleText, World
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SampleText",
     "Source",
     "Subsample",
+    "TextWorld",
     "World",
     "judge_files",
     "next_training_set",

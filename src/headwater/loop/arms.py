@@ -7,18 +7,17 @@ gate and trains on the human documents and what was admitted.
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from headwater.gate import Checked, Gate, GateState, HardChecks, LowestPerplexity, token_counts
-from headwater.generate import own_output
+from headwater.gate import Checked, Gate, GateState, token_counts
 from headwater.loop.documents import Documents
 from headwater.loop.feedback import budgets, moving_average
 from headwater.loop.regimes import Filtered, History, HumanOnly, Regime, Replace
 from headwater.loop.regimes import next_training_set as mixed
-from headwater.loop.world import World
-from headwater.models import NgramModel
+from headwater.loop.world import HardChecker, World
 
 
 def regime_of(arm: str, world: World) -> Regime | None:
@@ -28,7 +27,7 @@ def regime_of(arm: str, world: World) -> Regime | None:
     if arm == "ungated":
         return Replace()
     if arm == "filtered":
-        selection = LowestPerplexity(world.learner)
+        selection = world.most_likely()
 
         def choose(candidates: Documents, size: int, rng: np.random.Generator) -> Documents:
             return Documents(selection.choose(candidates.table, world.train, size, rng), token_counts)
@@ -42,7 +41,7 @@ def generator_of(world: World, arm: str, generation: int) -> np.random.Generator
     return np.random.default_rng([world.settings.seed, zlib.crc32(arm.encode()), generation])
 
 
-def next_training_set(world: World, regime: Regime, arm: str, generation: int, model: NgramModel) -> pa.Table:
+def next_training_set(world: World, regime: Regime, arm: str, generation: int, model: Any) -> pa.Table:
     """Return the training set of a generation.
 
     Args:
@@ -56,7 +55,7 @@ def next_training_set(world: World, regime: Regime, arm: str, generation: int, m
     if regime.oversample:
         wanted = regime.oversample * world.budget
         name = f"{arm}-output-{generation}"
-        output = world.encode(own_output(model, wanted, rng, name=name, generation=generation))
+        output = world.own_output(model, wanted, rng, name=name, generation=generation)
     else:
         output = world.train.slice(0, 0)
     human = Documents(world.train, token_counts)
@@ -91,10 +90,10 @@ class Round:
 def gated_round(
     world: World,
     gate: Gate,
-    checks: HardChecks,
+    checks: HardChecker,
     arm: str,
     generation: int,
-    model: NgramModel,
+    model: Any,
     state: GatedState,
     stream: Checked | None,
 ) -> Round:
@@ -105,7 +104,7 @@ def gated_round(
     """
     rng = generator_of(world, arm, generation)
     name = f"own-output-{generation}"
-    output = world.encode(own_output(model, world.budget, rng, name=name, generation=generation))
+    output = world.own_output(model, world.budget, rng, name=name, generation=generation)
     own = checks.apply(output)
     bars = dict(own.bars)
     batch = world.train.slice(0, 0)

@@ -11,15 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.gate import (
-    DSIR,
-    AdmitAll,
     Checked,
-    Discriminator,
     Gate,
     GateState,
-    LowestPerplexity,
-    RandomShare,
-    Selection,
     token_counts,
 )
 from headwater.loop.world import World
@@ -57,7 +51,7 @@ def compare(world: World, stream: Checked, judged: GateState, ceiling: pa.Table 
     """
     chosen: dict[str, pa.Table] = {}
     budget = int(token_counts(judged.admitted).sum()) or int(token_counts(stream.passed).sum()) // 4
-    for number, selection in enumerate(selections(world)):
+    for number, selection in enumerate(world.selections()):
         rng = np.random.default_rng([world.settings.seed, 5, number])
         chosen[selection.name] = selection.choose(stream.passed, world.train, budget, rng)
     chosen["headwater"] = judged.admitted
@@ -87,11 +81,6 @@ def gain_of(world: World, arm: str, documents: pa.Table, good: frozenset[str] | 
         total,
         float(counts[other].sum() / max(total, 1)),
     )
-
-
-def selections(world: World) -> tuple[Selection, ...]:
-    """Return what the gate is compared with."""
-    return AdmitAll(), RandomShare(), LowestPerplexity(world.learner), DSIR(), Discriminator()
 
 
 def _losses(world: World, documents: pa.Table) -> Losses:

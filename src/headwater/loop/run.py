@@ -37,6 +37,7 @@ from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
 from headwater.loop.saved import load, load_gated, load_table, save, save_gated
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.student import StudentRecord, heed_student, student_warnings
+from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, SampleText, World
 from headwater.models import NgramModel
@@ -118,7 +119,7 @@ class _Run:
         check_commands(self.settings)
         human = self._human()
         split, split_warnings = split_human(human.table, self.settings)
-        world = World.on(split, self.settings, human.removed, work=self.folder.store / WORK, tell=self._tell_detail)
+        world = TextWorld.on(split, self.settings, human.removed, work=self.folder.store / WORK, tell=self._tell_detail)
         split_warnings = [*split_warnings, *self._seal(world)]
         stream = self._stream(world, human.everything)
         self._tell("checking the stream")
@@ -283,7 +284,7 @@ class _Run:
     ) -> _Generation:
         return _Generation(
             world.measure(arm, generation, model, training),
-            list(world.continue_prompts(arm, generation, model)),
+            list(world.examples(arm, generation, model)),
             rounds,
             events,
         )

@@ -26,8 +26,8 @@ from headwater.loop.regimen import Regimen, regimen_warnings, regimens
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.student import StudentRecord, heed_student, student_warnings
+from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
-from headwater.loop.world import World
 from headwater.schema import DOCUMENT, Verdict, digest
 from headwater.sources import expand_paths
 from headwater.store import SplitRow, toml_text
@@ -133,7 +133,7 @@ def judge_files(
     )
     split, split_warnings = split_human(human.table, settings)
     work = None if store is None else store / WORK
-    world = World.on(
+    world = TextWorld.on(
         split, settings, human.removed, work=work, tell=lambda detail: progress(3, 4, f"measuring utility: {detail}")
     )
     progress(1, 4, "reading the stream")

@@ -1,28 +1,28 @@
-"""Everything the arms of a run share: human parts, learner, panels, and how a model is measured."""
+"""Everything the arms of a run share: human parts, learners, panels, and how a model is measured.
+
+A world is one modality: text (:mod:`headwater.loop.text_world`) or rows of numbers and categories
+(:mod:`headwater.loop.table_world`). Gate and loop know this class alone, so a new modality is a new world and nothing
+else: how documents get the columns its learners need, what writes, what tests, what is checked, and what is measured.
+"""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
 from headwater.decide import Rule, clip_bound, design_effect
-from headwater.gate import Certifier, Gate, HardChecks, ScoringPanel, token_counts
-from headwater.lineage import heterozygosity
-from headwater.loop.learners import WORK, proxy_of
-from headwater.measure import bits_per_byte, distinct_n, rare_recall, rare_types, support
-from headwater.models import Learner, Losses, NgramLearner, NgramModel
-from headwater.models.learner import averaged, fitted
+from headwater.gate import Certifier, Checked, Gate, ScoringPanel, Selection, token_counts
+from headwater.models import Losses
+from headwater.models.learner import Learner, averaged, fitted
 from headwater.store import Part, Split
-from headwater.text import END, Vocabulary, encode_table, token_arrays
-
-PROMPT_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +58,60 @@ class SampleText:
     continuation: str
 
 
-@dataclass(frozen=True)
-class World:
+class HardChecker(Protocol):
+    """The hard checks of one world."""
+
+    def apply(self, stream: pa.Table) -> Checked:
+        """Return the stream with the first failed check of each document and the barred recipes."""
+        ...
+
+
+class World(ABC):
     """The shared ground of all arms."""
 
     settings: Settings
-    vocabulary: Vocabulary
-    learner: NgramLearner
+    learner: Any
     """Fits the loops' own models, which write and are retrained."""
+    proxy: Learner[pa.Table]
+    """Fits the models that test recipes."""
     split: Split
-    """Human documents by part, encoded."""
-    prompts: tuple[str, ...]
-    removed: pa.Table | None = None
-    """Near-duplicates of human documents, with the column ``repeats``: sealed with what they repeat."""
-    proxy: Learner[pa.Table] = field(init=False, compare=False)
-    """Fits the models that test recipes; the loops' own learner unless the settings name another."""
-    work: Path = Path(".headwater") / WORK
+    """Human documents by part, with the columns the learners need."""
+    removed: pa.Table | None
+    """Copies of human documents, with the column ``repeats``: sealed with what they repeat."""
+    work: Path
     """Where commands keep what they make."""
-    tell: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
-    """Told what a slow proxy is doing."""
 
-    def __post_init__(self) -> None:
-        proxy: Learner[pa.Table] = self.learner
-        if self.settings.model.kind != "ngram":
-            proxy = proxy_of(self.settings, self.vocabulary, self.train, self.budget, self.work, self.tell)
-        object.__setattr__(self, "proxy", proxy)
+    @abstractmethod
+    def encode(self, table: pa.Table) -> pa.Table:
+        """Return documents with the column ``unit`` and what the learners need, as the human parts have them."""
 
-    @classmethod
-    def on(
-        cls,
-        split: Split,
-        settings: Settings,
-        removed: pa.Table | None = None,
-        *,
-        work: Path | None = None,
-        tell: Callable[[str], None] | None = None,
-    ) -> "World":
-        """Return the world of a split of human documents.
+    @abstractmethod
+    def own_output(self, model: Any, size: int, rng: np.random.Generator, *, name: str, generation: int) -> pa.Table:
+        """Return at least ``size`` tokens (or rows) of a model's, encoded, under a recipe's name."""
 
-        The vocabulary is that of the human training text, so that nothing about the panels or the stream enters it
-        and all arms are compared on the same one.
+    @abstractmethod
+    def slices(self, panel: ScoringPanel) -> Mapping[str, NDArray[np.bool_]]:
+        """Return the documents of a panel that must not be hurt, by slice."""
 
-        Args:
-            split: human documents by part.
-            settings: resolved settings.
-            removed: near-duplicates of human documents.
-            work: where commands keep what they make; the current folder's project by default.
-            tell: told what a slow proxy is doing.
-        """
-        train = split[Part.TRAIN]
-        vocabulary = Vocabulary.from_texts(
-            train["text"].to_pylist(), settings.model.min_count, settings.model.max_vocabulary
-        )
-        parts = {part: encode_table(table, vocabulary) for part, table in split.parts.items()}
-        learner = NgramLearner(vocabulary, order=settings.model.order, discount=settings.model.discount)
-        final = split[Part.FINAL]["text"].to_pylist()
-        rng = np.random.default_rng([settings.seed, 7])
-        long_enough = [text for text in final if len(text.split()) >= 3 * PROMPT_WORDS] or final
-        chosen = rng.permutation(len(long_enough))[:3].tolist()
-        prompts = tuple(" ".join(long_enough[i].split()[:PROMPT_WORDS]) for i in chosen)
-        place = cls.work if work is None else work
-        return cls(settings, vocabulary, learner, replace(split, parts=parts), prompts, removed, place, tell)
+    @abstractmethod
+    def hard_checks(self) -> HardChecker:
+        """Return the hard checks against the human training documents and all panels."""
+
+    @abstractmethod
+    def selections(self) -> tuple[Selection, ...]:
+        """Return what the gate is compared with."""
+
+    @abstractmethod
+    def most_likely(self) -> Selection:
+        """Return the selection of the filtered loop: what a model of the human documents finds most likely."""
+
+    @abstractmethod
+    def measure(self, arm: str, generation: int, model: Any, training_set: pa.Table) -> GenerationRecord:
+        """Return the measures of a model and of the set it was trained on."""
+
+    @abstractmethod
+    def examples(self, arm: str, generation: int, model: Any) -> Sequence[SampleText]:
+        """Return what a model writes, to be read; the same draws for every model."""
 
     @property
     def train(self) -> pa.Table:
@@ -132,7 +125,7 @@ class World:
 
     @property
     def budget(self) -> int:
-        """Tokens of the human training text."""
+        """Tokens (or rows) of the human training documents."""
         return int(token_counts(self.train).sum())
 
     @cached_property
@@ -144,18 +137,6 @@ class World:
         """Return the losses on the final panel of the proxy of a training set, averaged over its seeds."""
         models = fitted(self.proxy, training_set, [self.settings.seed])
         return averaged([model.loss(self.final.documents) for model in models])
-
-    @cached_property
-    def rare(self) -> NDArray[np.int64]:
-        """Token ids of the words that are rare in the human training text."""
-        return rare_types(token_arrays(self.train, self.vocabulary)[0], len(self.vocabulary), first=END + 1)
-
-    def encode(self, table: pa.Table) -> pa.Table:
-        """Return a document table with this world's tokens and the column ``unit``, as the human parts have them."""
-        if "unit" not in table.column_names:
-            at = table.column_names.index("meta") + 1
-            table = table.add_column(at, "unit", table["group"])
-        return encode_table(table, self.vocabulary)
 
     @cached_property
     def null_differences(self) -> tuple[pa.Table, NDArray[np.float64], NDArray[np.float64]]:
@@ -194,15 +175,6 @@ class World:
         documents, differences, _ = self.null_differences
         return design_effect(differences, documents["unit"].to_pylist())
 
-    def hard_checks(self) -> HardChecks:
-        """Return the hard checks against the human training text and all panels."""
-        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        copies = []
-        if self.removed is not None:
-            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
-            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
-        return HardChecks.against(self.train, panels, self.settings.gate, copies=copies)
-
     def gate(self, *, gates: int, machine_share: float, rule: str | None = None) -> Gate:
         """Return a gate on this world's panels.
 
@@ -212,8 +184,6 @@ class World:
             rule: rule of the threshold; the settings' by default.
         """
         settings = self.settings.gate
-        rare = np.zeros(len(self.vocabulary), bool)
-        rare[self.rare] = True
         steering = self.split[Part.STEERING]
         return Gate(
             learner=self.proxy,
@@ -227,43 +197,6 @@ class World:
             ),
             settings=settings,
             machine_share=machine_share,
-            rare=rare,
+            slices=self.slices,
             seed=self.settings.seed,
         )
-
-    def measure(self, arm: str, generation: int, model: NgramModel, training_set: pa.Table) -> GenerationRecord:
-        """Return the measures of a model and of the set it was trained on."""
-        panel = self.final
-        losses = model.loss(panel.documents)
-        tokens, offsets = token_arrays(training_set, self.vocabulary)
-        counts = token_counts(training_set)
-        machine = np.array([recipe is not None for recipe in training_set["recipe"].to_pylist()], bool)
-        size = len(self.vocabulary)
-        return GenerationRecord(
-            arm=arm,
-            generation=generation,
-            loss_nats=panel.mean_loss(losses),
-            bits_per_byte=bits_per_byte(
-                losses.nats,
-                panel.documents["spelling_nats"].to_numpy(),
-                panel.documents["coded_bytes"].to_numpy(),
-            ),
-            rare_word_recall=rare_recall(tokens, self.rare, size),
-            support=support(tokens, size, first=END + 1),
-            distinct_2=distinct_n(tokens, offsets, 2),
-            training_tokens=int(counts.sum()),
-            machine_share=float(counts[machine].sum() / max(int(counts.sum()), 1)),
-            heterozygosity=heterozygosity(np.bincount(tokens, minlength=size)[END + 1 :]),
-        )
-
-    def continue_prompts(self, arm: str, generation: int, model: NgramModel, words: int = 40) -> Sequence[SampleText]:
-        """Return the world's prompts continued by a model; the same draws for every model."""
-        return [
-            SampleText(
-                arm,
-                generation,
-                prompt,
-                model.continue_text(prompt, words, np.random.default_rng([self.settings.seed, 13, i])),
-            )
-            for i, prompt in enumerate(self.prompts)
-        ]

@@ -22,7 +22,9 @@ class Selection(Protocol):
 
 
 def token_counts(table: pa.Table) -> NDArray[np.int64]:
-    """Return the number of tokens of each document."""
+    """Return the number of tokens of each document; 1 for documents that have none, such as rows of a table."""
+    if "tokens" not in table.column_names:
+        return np.ones(table.num_rows, np.int64)
     return pc.list_value_length(table["tokens"]).to_numpy().astype(np.int64)
 
 
