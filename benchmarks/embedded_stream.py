@@ -35,6 +35,7 @@ from headwater.generate import REWRITES
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
 from headwater.loop.inputs import read_human, split_human
 from headwater.loop.quickstart import make_stream
+from headwater.loop.text_world import TextWorld
 from headwater.loop.world import GenerationRecord
 from headwater.models import warm
 from headwater.schema import Verdict

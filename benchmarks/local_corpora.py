@@ -30,6 +30,7 @@ from loops import markdown, run_arm, split_by_units, split_table, verdict_of, ve
 
 from headwater.config import Settings, SplitSettings
 from headwater.loop.inputs import split_human
+from headwater.loop.text_world import TextWorld
 from headwater.loop.world import GenerationRecord
 from headwater.models import warm
 from headwater.schema import Origin, documents
