@@ -23,6 +23,7 @@ from headwater.curate import CurateResult, curate_files, curate_settings, rethre
 from headwater.curate.job import plan_curation
 from headwater.engine import EmbeddedEngine
 from headwater.errors import StoreError
+from headwater.origin.exported import record_names
 from headwater.store import writer_lock
 
 SHARD_BYTES = 3_000
@@ -112,13 +113,10 @@ def curate(place: Path, out: Path, workers: int = 1, **more: object) -> CurateRe
 
 
 def files(out: Path) -> dict[str, bytes]:
-    """Return everything in a folder, half written files included, but not the record of when it was made."""
+    """Return everything in a folder, half written files included, but not the records of when it was made."""
+    dated = {"curation.json", "report.html", ".work/locks/curation.lock", *record_names("kept")}
     found = {str(path.relative_to(out)): path for path in out.rglob("*") if path.is_file()}
-    return {
-        name: path.read_bytes()
-        for name, path in found.items()
-        if name not in {"curation.json", "report.html", ".work/locks/curation.lock"}
-    }
+    return {name: path.read_bytes() for name, path in found.items() if name not in dated}
 
 
 def clean(place: Path, name: str = "clean") -> dict[str, bytes]:

@@ -192,6 +192,7 @@ def test_rethreshold_gives_what_a_new_curation_would(corpus: Path, tmp_path: Pat
     assert pq.read_table(tmp_path / "again" / "pairs.parquet").equals(
         pq.read_table(tmp_path / "fresh" / "pairs.parquet")
     )
+    assert (tmp_path / "again" / "rejects.jsonl").read_bytes() == (tmp_path / "fresh" / "rejects.jsonl").read_bytes()
 
 
 def test_rethreshold_names_unknown_rules_and_folders(corpus: Path, tmp_path: Path) -> None:

@@ -107,12 +107,11 @@ def _decided(
     for number in shards:
         progress(number, len(shards), "deciding again")
         _write_passing(source.signals(number), target.measured(number), first_rules, signed=copies_wanted)
+    if output_format is not None and shards and source.rejects.exists():
+        _copy(source.rejects, target.shard_rejects(shards[0]))
     held = [target.held(number) for number in range(len(manifest["held"]))]
-    for path in held[:1]:
-        path.parent.mkdir(parents=True, exist_ok=True)
     for name, path in zip(manifest["held"], held, strict=True):
-        with (source.path / name).open("rb") as theirs, replaced_file(path) as ours:
-            shutil.copyfileobj(theirs, ours)
+        _copy(source.path / name, path)
     copies = None
     if copies_wanted:
         signals = [target.measured(number) for number in shards]
@@ -165,6 +164,12 @@ def _decided(
         ),
         page or (lambda result: None),
     )
+
+
+def _copy(theirs: Path, ours: Path) -> None:
+    ours.parent.mkdir(parents=True, exist_ok=True)
+    with theirs.open("rb") as file, replaced_file(ours) as copy:
+        shutil.copyfileobj(file, copy)
 
 
 def _write_passing(signals: Path, out: Path, rules: RuleSet, *, signed: bool) -> None:
