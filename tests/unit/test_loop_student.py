@@ -16,6 +16,7 @@ from headwater.errors import ConfigError, InputError
 from headwater.loop.learners import check_commands, proxy_of, student_of
 from headwater.loop.regimen import regimen_warnings, regimens, updates_of
 from headwater.models import CommandLearner, NeuralLearner, NgramLearner
+from headwater.models.text_transformer import TextTransformer
 from headwater.project import Project
 from headwater.schema import Reason, Verdict
 from headwater.text import Vocabulary
@@ -225,6 +226,37 @@ def test_the_proxy_follows_the_students_budget_share_and_epochs() -> None:
     with_tokens = load_settings(None, {**following, "trainer.tokens": 5000}, {})
     assert updates_of(with_tokens, 1000) == round(8 * 5000 / (4 * 64))
     assert isinstance(_proxy(load_settings(None, {}, {})), NgramLearner)
+
+
+def test_a_transformer_by_settings(tmp_path: Path, language: Language) -> None:
+    pytest.importorskip("transformers", reason="needs the extra train")
+    settings = load_settings(None, {"model.kind": "transformer", "model.updates": 7, "model.seeds": 3}, {})
+    human = pa.table({"text": language(40)})
+    proxy = proxy_of(settings, WORDS, human, 1000, tmp_path)
+    assert isinstance(proxy, TextTransformer)
+    assert (proxy.settings.updates, proxy.seeds, proxy.settings.lora_rank) == (7, 3, 0)
+    adapters = load_settings(None, {"model.kind": "transformer", "model.lora_rank": 4}, {})
+    with pytest.raises(ConfigError, match="lora_rank = 4: adapters are trained beside"):
+        proxy_of(adapters, WORDS, human, 1000, tmp_path)
+
+
+def test_json_has_both_regimes_and_the_student(files: Path, cli: Any) -> None:
+    (files / "headwater.toml").write_text(
+        f"[trainer]\ntrain = {json.dumps(_command(files, 'train'))}\nevaluate = "
+        f"{json.dumps(_command(files, 'contrary'))}\nepochs = 12\n[split]\ntrain = 0.1\nsources = 0\n"
+    )
+    code, out, err = cli(
+        "gate", files / "stream.jsonl", "--human", files / "human.jsonl", "--recipe", "recipe", "-C", files, "--json",
+        "--rejects", files / "rejects.jsonl",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert [one["who"] for one in found["regimens"]] == ["proxy", "student"]
+    assert found["regimens"][1]["epochs"] == 12
+    assert found["students"][0]["demoted"] == ["fresh"]
+    assert found["students"][0]["disagrees"] is True
+    assert found["recipes"][0]["reason"] == "demoted"
+    assert any("the student 12 times" in said for said in found["warnings"])
 
 
 def test_placeholders_carry_the_regime() -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -113,7 +114,7 @@ def test_the_trainer_sees_which_documents_are_machine_made_and_no_panel(programs
     model.loss(_table())
     left = [path for path in (programs / "kept").rglob("*") if path.is_file()]
     assert {path.name for path in left if not path.name.startswith(("losses-", "evaluate-"))} == {
-        "model", "done.json", "train.log",
+        "model", "done.json", "train.log", "lock",
     }  # fmt: skip
     # neither the data nor a text of the panel stays behind
     assert not [path for path in left if "fünf".encode() in path.read_bytes()]
@@ -307,6 +308,56 @@ if not checkpoint.exists():
     with pytest.raises(InputError, match="exit code 9"):
         _fit(learner)
     assert {path.name for path in _fit(learner).path.iterdir()} == {"half", "whole"}
+
+
+def test_an_edited_program_is_another_program(programs: Path) -> None:
+    learner = _learner(programs)
+    _fit(learner).loss(_table())
+    (programs / "evaluate.py").write_text(EVALUATE.replace("* 100", "* 200"))
+    assert _fit(learner).loss(_table()).nats == pytest.approx([120, 80, 40, 200])
+    assert _calls(programs) == ["train", "evaluate id text", "evaluate id text"]  # the model stands
+    (programs / "train.py").write_text(TRAIN + "# edited")
+    _fit(learner)
+    assert _calls(programs)[-1] == "train"
+
+
+ORPHANED = """
+import json, sys, time
+print("begun", flush=True)
+open(__file__ + ".begun", "w").close()
+time.sleep(4)
+open(sys.argv[2], "w").close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are locked elsewhere")
+def test_a_command_that_outlives_a_killed_headwater_keeps_its_folder(programs: Path) -> None:
+    train = _program(programs, "orphan.py", ORPHANED, "{data} {model}")
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from headwater.models.external import CommandLearner
+from headwater.schema import documents
+learner = CommandLearner({train!r}, "true {{model}} {{panel}}", Path({str(programs / "kept")!r}))
+learner.fit(documents(["a b c", "d e"], id=["d0", "d1"]), np.random.default_rng(0))
+"""
+    process = subprocess.Popen([sys.executable, "-c", code])
+    assert _wait((programs / "orphan.py.begun").exists)
+    process.kill()
+    process.wait()
+    learner = _learner(programs, train=train, evaluate="true {model} {panel}")
+    with pytest.raises(InputError, match="is in use: another process trains"):
+        _fit(learner)
+
+    def free() -> bool:
+        try:
+            _fit(learner)
+        except InputError:
+            return False
+        return True
+
+    assert _wait(free)
 
 
 def test_commands_run_in_the_folder_asked_for(programs: Path) -> None:

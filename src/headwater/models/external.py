@@ -21,17 +21,19 @@ likelihoods whose data set is ``{panel}``. Other lines of standard output are pa
 (a document without a loss, one with two, a loss that is negative or no number) is an error, since a loss that is made
 up would be evidence that is made up.
 
-Everything is kept in a folder per training set, named by the command and the content of the data. A finished model is
-not trained again, and documents it has scored are not scored again.
+Everything is kept in a folder per training set, named by the command, the content of the files it names and that of the
+data. A finished model is not trained again, and documents it has scored are not scored again.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +64,7 @@ _MOST_LINE_BYTES = 1 << 20
 _MOST_OUTPUT_BYTES = 4 << 30
 _PARQUET = b"PAR1"
 _LARGEST_SEED = 2**31
+_LARGEST_HASHED_BYTES = 64 << 20
 _MOST_TOKENS = 2**53
 _COLUMNS = ("id", "nats", "tokens")
 
@@ -150,18 +153,20 @@ class CommandLearner:
         """
         seed = int(rng.integers(_LARGEST_SEED)) if "{seed}" in self.train else None
         rows = _rows(samples)
-        name = digest([self.train, self.evaluate, seed, dict(self.regime), digest(sorted(rows))])
+        name = digest([self.train, self.files(self.train), seed, dict(self.regime), digest(sorted(rows))])
         place = self.folder / name
         model = place / "model"
-        if not (place / "done.json").exists():
-            place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
+        with _held(place) as lock:
+            if (place / "done.json").exists():
+                return CommandModel(self, model, seed)
             data = place / "data.jsonl"
             order = np.random.default_rng([int(name, 16), seed or 0]).permutation(len(rows))
             _write(data, "".join(rows[row] + "\n" for row in order))
             values = {"data": str(data), "model": str(model), "seed": str(seed), **self.regime}
             if self.progress is not None:
                 self.progress(0, 0, f"training: {self.train}")
-            self._run("train", self.train, values, place / "train.log", None)
+            self.run("train", self.train, values, place / "train.log", None, lock)
             if not model.exists():
                 raise InputError(
                     f"The training command ended well but left nothing at {model}. It has to write its model to the "
@@ -172,8 +177,38 @@ class CommandLearner:
             data.unlink()  # it is in the project already, and a run trains on many such sets
         return CommandModel(self, model, seed)
 
-    def _run(self, what: str, command: str, values: Mapping[str, str], log: Path, output: BinaryIO | None) -> None:
-        """Run a command; its output goes to a log, or standard output to a file of its own."""
+    def files(self, command: str) -> list[str]:
+        """Return a digest of each file that a command names: an edited program is another program.
+
+        Very large files, such as a model to begin with, are told apart by size and time.
+        """
+        found = []
+        for argument in shlex.split(command):
+            path = (self.directory or Path()) / argument
+            if _PLACEHOLDER.search(argument) or not path.is_file():
+                continue
+            about = path.stat()
+            small = about.st_size <= _LARGEST_HASHED_BYTES
+            content = hashlib.blake2b(path.read_bytes()).hexdigest() if small else [about.st_size, about.st_mtime_ns]
+            found.append(digest([argument, content]))
+        return found
+
+    def run(
+        self, what: str, command: str, values: Mapping[str, str], log: Path, output: BinaryIO | None, lock: int | None
+    ) -> None:
+        """Run a command; its output goes to a log, or standard output to a file of its own.
+
+        Args:
+            what: train or evaluate, for messages.
+            command: the command with its placeholders.
+            values: what the placeholders stand for.
+            log: where its output goes.
+            output: where its standard output goes instead.
+            lock: a descriptor it is to keep open for as long as it lives.
+
+        Raises:
+            InputError: it cannot be started, fails, or takes too long.
+        """
         arguments = [_PLACEHOLDER.sub(lambda found: values[found[1]], part) for part in shlex.split(command)]
         with log.open("wb") as said:
             try:
@@ -185,6 +220,8 @@ class CommandLearner:
                     stderr=said if output is not None else subprocess.STDOUT,
                     cwd=self.directory,
                     start_new_session=True,
+                    # the lock is held for as long as anything of it lives, even where this process is killed
+                    pass_fds=() if lock is None else (lock,),
                 )
             except OSError as error:
                 raise InputError(
@@ -228,11 +265,13 @@ class CommandModel:
             return Losses(np.zeros(0), np.zeros(0, np.int64))
         ids = _distinct_ids(samples["id"].to_pylist())
         texts = samples["text"].to_pylist()
-        name = digest([ids, texts])
+        learner = self.learner
+        name = digest([learner.evaluate, learner.files(learner.evaluate), ids, texts])
         kept = self.path.parent / f"losses-{name}.parquet"
-        if not kept.exists():
-            losses = self._evaluate(ids, texts, name)
-            _write_table(kept, pa.table({"id": ids, "nats": losses.nats, "tokens": losses.tokens}))
+        with _held(self.path.parent) as lock:
+            if not kept.exists():
+                losses = self._evaluate(ids, texts, name, lock)
+                _write_table(kept, pa.table({"id": ids, "nats": losses.nats, "tokens": losses.tokens}))
         table = pq.read_table(kept)
         return Losses(table["nats"].to_numpy(), table["tokens"].to_numpy())
 
@@ -247,7 +286,7 @@ class CommandModel:
             '([model] kind = "ngram"), and give the command as [trainer].'
         )
 
-    def _evaluate(self, ids: Sequence[str], texts: Sequence[str], name: str) -> Losses:
+    def _evaluate(self, ids: Sequence[str], texts: Sequence[str], name: str, lock: int | None) -> Losses:
         learner = self.learner
         if learner.progress is not None:
             learner.progress(0, 0, f"scoring {len(ids)} documents: {learner.evaluate}")
@@ -263,7 +302,7 @@ class CommandModel:
                 "losses": str(written),
                 "seed": str(self.seed),
             }
-            learner._run("evaluate", learner.evaluate, values, log, printed)  # noqa: SLF001  (one module, one idea)
+            learner.run("evaluate", learner.evaluate, values, log, printed, lock)
             if "{losses}" not in learner.evaluate:
                 printed.seek(0)
                 return _checked(_answers(printed, strict=False), ids, "standard output", log)
@@ -418,6 +457,32 @@ def _write_table(path: Path, table: pa.Table) -> None:
     partial = path.with_name(path.name + ".partial")
     pq.write_table(table, partial)
     partial.replace(path)
+
+
+@contextlib.contextmanager
+def _held(place: Path) -> Iterator[int | None]:
+    """Hold a folder for one process and what it starts; yield the descriptor that holds it.
+
+    Raises:
+        InputError: another process holds it, or a command that outlived the process that started it.
+    """
+    if sys.platform == "win32":
+        yield None
+        return
+    import fcntl
+
+    descriptor = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{place} is in use: another process trains or scores this model, or a command still runs whose "
+                "Headwater was killed. Wait until it ends, or end it; what it leaves is gone on from."
+            ) from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
