@@ -116,8 +116,8 @@ def student_warnings(records: Sequence[StudentRecord]) -> list[str]:
     """Return what a reader must know about students that disagree with the proxy."""
     said = [
         f"Proxy and final panel disagree in generation {one.generation} ({one.arm}): the student is worse by "
-        f"{-one.gain:.3f} nats per token (±{_ERRORS * one.standard_error:.3f}) with what the proxy found useful by "
-        f"{one.proxy_gain:.3f}. Put back into quarantine: {', '.join(one.demoted)}."
+        f"{-one.gain:.3f} nats per token (±{_ERRORS * one.standard_error:.3f}) with what the proxy admitted (its "
+        f"gain there: {one.proxy_gain:+.3f}). Put back into quarantine: {', '.join(one.demoted)}."
         for one in records
         if one.demoted
     ]
