@@ -39,5 +39,5 @@ $(VENV)/.ready: $(VENV)/bin/python pyproject.toml requirements.lock
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(PIP) install --constraint requirements.lock torch==2.13.0
-	@$(PIP) install --constraint requirements.lock --editable '.[dev,train,lora,audit,tokens,cluster]'
+	@$(PIP) install --constraint requirements.lock --editable '.[dev,train,lora,audit,tokens,cluster,generate]'
 	@touch $@

@@ -87,7 +87,7 @@ def _ours(texts: Sequence[str]) -> Told:
         start = time.process_time()
         found = operator(batch)
         best = min(best, time.process_time() - start)
-    from headwater.curate.language import _model
+    from headwater.text.language_model import shipped_language_model as _model
 
     return Told(found["language"].to_pylist(), best, frozenset(_model()[0].labels))
 

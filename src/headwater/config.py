@@ -10,7 +10,7 @@ run; one on the command line or in the environment starts where the command is r
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -401,8 +401,15 @@ def faults_of(
         text: the file, to name lines.
         origins: who set a dotted key, where it was not the file.
     """
+    return faults_from(error.errors(), root, text, origins)
+
+
+def faults_from(
+    found: Sequence[Mapping[str, Any]], root: type[BaseModel], text: str, origins: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return one sentence per fault as validation lists them; see :func:`faults_of`."""
     faults = []
-    for fault in error.errors():
+    for fault in found:
         path = [str(part) for part in fault["loc"]]
         place = place_of(".".join(path), text, origins)
         if fault["type"] == "extra_forbidden":

@@ -26,7 +26,8 @@ from headwater.forecast import (
     forecast_team,
     plain_values,
 )
-from headwater.generate import PROMPT, Command, Mirrored, Recipe, mirror_files
+from headwater.generate import PROMPT, Command, Mirrored, Plan, Recipe, RecipeFile, Verify, load_recipe, mirror_files
+from headwater.generation import Generated, check_output, generate_files, plan_generation
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.ledger import Reading, read_ledger
 from headwater.lineage import Graph
@@ -355,6 +356,49 @@ class Project:
             rejects=rejects, rng=np.random.default_rng(seed),
             record=lambda made: record_generated(ledger, made.documents, None, sources=made.originals),
         )  # fmt: skip
+
+    def generate(
+        self,
+        recipe: RecipeFile | Path | str,
+        parents: Sequence[str],
+        out: Path,
+        progress: Progress = _silent,
+        *,
+        rejects: RejectLog | None = None,
+        limit: int | None = None,
+        verify: Verify | None = None,
+    ) -> Generated:
+        """Carry a recipe out: ask for machine documents, record them in the generation ledger, write them to a file.
+
+        Every request and answer is kept in the project, so that repeating the command, after a kill too, asks only for
+        what was not answered. Beside the documents stand three records and the answers that are no document.
+
+        Args:
+            recipe: a recipe, or the path of a recipe file; see docs/generate.md.
+            parents: files, folders, glob patterns of documents the prompts are made from.
+            out: the file; its suffix says the format.
+            progress: told what is being done.
+            rejects: where rows of the parents that cannot be used are kept.
+            limit: most requests; None: all.
+            verify: says of documents why they do not pass, or None.
+
+        Raises:
+            ConfigError: the recipe file has faults.
+            InputError: the parents cannot be read, or the generator cannot work.
+            StoreError: a file or the ledger cannot be written.
+        """
+        asked = recipe if isinstance(recipe, RecipeFile) else load_recipe(recipe)
+        check_outputs(parents, _formats(out, None))
+        check_output(out)
+        log = rejects if rejects is not None else RejectLog()
+        return generate_files(store_folder(self.folder), asked, parents, out, log, progress, limit=limit, verify=verify)
+
+    def plan_generation(
+        self, recipe: RecipeFile | Path | str, parents: Sequence[str], *, limit: int | None = None
+    ) -> Plan:
+        """Return what :meth:`generate` would ask and cost, with the first prompts; nothing is asked."""
+        asked = recipe if isinstance(recipe, RecipeFile) else load_recipe(recipe)
+        return plan_generation(store_folder(self.folder), asked, parents, RejectLog(), limit=limit)[0]
 
     def resume(
         self,

@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"curate", "origin", "generate", "gate", "forecast"}),
     frozenset({"loop", "lab"}),
     frozenset({"report"}),
-    frozenset({"curation", "curation_records", "ledger", "project", "view", "cli"}),
+    frozenset({"curation", "curation_records", "generation", "ledger", "project", "view", "cli"}),
 )
 # Within a floor folders stand alone, with these exceptions.
 NEIGHBOURS = {
@@ -31,8 +31,8 @@ NEIGHBOURS = {
     "models": {"text"},
     "measure": {"text", "models"},
     "lab": {"loop"},
-    "project": {"curation", "curation_records", "ledger"},
-    "cli": {"project"},
+    "project": {"curation", "curation_records", "generation", "ledger"},
+    "cli": {"project", "generation"},
     "view": {"project"},
 }
 HEAVY = frozenset({"torch", "transformers", "sklearn", "duckdb", "altair", "vl_convert", "lance", "numba"})
@@ -61,8 +61,12 @@ PUBLIC = {
         LowestPerplexity RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
         SliceEvidence SteeringEvidence cards run_checks token_counts
         training_mix verdict_rows within_share""",
-    "generate": """Command Mirrored OWN_MODEL PROMPT REWRITES Recipe Rewrite leak machine_documents mirror_files near_copy own_output
-        paraphrased_leak question_answer restructure reword shuffle""",
+    "generate": """BAD_SENTENCES EVENTS FAMILIES FIELDS OWN_MODEL PROMPT REJECTED REWRITES Answer Asked Bad Budget Command Cost Counts
+        Endpoint Finish Generator Judged Kept LocalModel MadeTexts Mirrored Parents Plan Prices Production
+        ProgramGenerator Recipe RecipeFile Request RequestLedger Rewrite Spending Verify VllmModel example_recipe
+        generator_of judge_answers leak load_recipe machine_documents mirror_files near_copy own_output
+        paraphrased_leak parents_of question_answer read_parents recipe_of requests_of restructure reword seed_table
+        shuffle""",
     "lab": """Arm ArmResult Bench Check Experiment Findings Ground Human LabResult LabSettings Selecting Step
         experiment names recurse run_experiment settings_of""",
     "lineage": """Explanation Graph Inbreeding Need Node Plan WhatIf ancestors data_set_made data_set_sampled

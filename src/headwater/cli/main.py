@@ -19,6 +19,7 @@ from headwater.cli.curate import curate, rethreshold
 from headwater.cli.decide import decide
 from headwater.cli.detector import detector_app
 from headwater.cli.forecast import forecast, print_forecast
+from headwater.cli.generate import generate
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
 from headwater.cli.lab import exit_with_checks, lab_app, print_result
 from headwater.cli.lineage import lineage_app
@@ -46,6 +47,9 @@ app.command(
 app.command(
     epilog="Example: headwater rethreshold clean --set too_few_words=30 --set curly_bracket=off --out clean-30",
 )(rethreshold)
+app.command(epilog="Example: headwater generate --recipe rephrase.toml --parents essays.jsonl --out machine.jsonl.zst")(
+    generate
+)
 app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-anchors our-agency.pem")(credentials)
 app.command(epilog="Example: headwater decide before/samples_arc_easy.jsonl after/samples_arc_easy.jsonl --metric acc")(
     decide

