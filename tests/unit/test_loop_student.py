@@ -203,6 +203,7 @@ def test_the_neural_proxy_judges_a_stream(files: Path) -> None:
     assert card.verdict is Verdict.ADMITTED
     assert card.gain > 0
     assert found.regimens[0].seeds == 2
+    assert "torch" in found.versions
 
 
 # What follows from settings, without training anything.

@@ -108,7 +108,7 @@ class _Run:
         inputs = [fingerprint(paths) if paths else "" for paths in (settings.human.paths, settings.stream.paths)]
         if settings.human.reserve:
             inputs.append(reserve_version(folder.store))
-        self._key = digest([settings.model_dump(), inputs, used_versions()])
+        self._key = digest([settings.model_dump(), inputs, used_versions(settings.model.kind)])
         self._ancestry = Ancestry(folder.id)
         self._done = 0
         self._what = ""
@@ -468,7 +468,7 @@ class _Run:
             rounds=tuple(record for part in generations for record in part.rounds),
             trainings_per_test=judged.trainings / max(judged.tests, 1),
             settings=toml_text(self.settings.model_dump(exclude_none=True)),
-            versions=used_versions(),
+            versions=used_versions(self.settings.model.kind),
             students=students,
             regimens=trained,
         )

@@ -147,7 +147,7 @@ def judge_files(
     reserve = store if settings.human.reserve else None
     if reserve is not None:
         inputs.append(reserve_version(reserve))
-    run = digest([used_versions(), settings.model_dump(), *inputs])
+    run = digest([used_versions(settings.model.kind), settings.model_dump(), *inputs])
     if reserve is not None:
         split_warnings += open_panels_for(sealed_in_reserve(reserve, panels_of(world)), f"gate {run}")
     progress(3, 4, "measuring utility")
@@ -183,7 +183,7 @@ def judge_files(
         admitted_documents=state.admitted.num_rows,
         revealed=reveal,
         settings=toml_text(settings.model_dump(exclude_none=True)),
-        versions=used_versions(),
+        versions=used_versions(settings.model.kind),
         students=students,
         regimens=trained,
     )
