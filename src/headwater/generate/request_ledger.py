@@ -221,7 +221,7 @@ class RequestLedger:
         now = _now()
         self._append(
             [
-                {"event": "answered", "key": one.key, "book": book, "time": now, "text": one.text,
+                {"event": "answered", "key": one.key, "book": book, "time": now, "text": _whole(one.text),
                  "finish": one.finish.value, "prompt_tokens": cost.prompt_tokens,
                  "completion_tokens": cost.completion_tokens, "pico": cost.pico,
                  "counted": one.prompt_tokens is not None and one.completion_tokens is not None, "model": one.model,
@@ -557,6 +557,11 @@ def _grouped(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[st
 
 def _most(cost: Cost) -> dict[str, int]:
     return {"most_prompt": cost.prompt_tokens, "most_completion": cost.completion_tokens, "most_pico": cost.pico}
+
+
+def _whole(text: str) -> str:
+    """Return a text with U+FFFD for half characters, which JSON can spell and no file of text can hold."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _now() -> str:
