@@ -20,7 +20,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/mypy
 
 BENCHMARKS := quickstart embedded_stream local_corpora dirty_stream neural_student error_rates gate_cost ngram_speed lab_speed mixture_speed chain_speed \
-	detector_quality detector_speed detector_lm_speed audit_share own_output forecast_speed english_words language curate_signals curate_spans near_duplicates engine_overhead
+	detector_quality detector_speed detector_lm_speed audit_share own_output forecast_speed english_words language curate_signals curate_spans near_duplicates engine_overhead endpoint
 bench: $(VENV)/.ready-dev
 	@for name in $(BENCHMARKS); do echo "## $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 

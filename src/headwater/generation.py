@@ -140,6 +140,11 @@ def generate_files(
         StoreError: a file or the ledger cannot be written.
     """
     start = time.monotonic()
+    if recipe.verify and verify is None:
+        raise InputError(
+            f"the recipe {recipe.name} has {len(recipe.verify)} verifiers, and nothing here carries them out. Leave "
+            "[[verify]] out, or give verify."
+        )
     named = tuple(paths)
     if isinstance(recipe.generator, FilesSettings):
         expand_paths(recipe.generator.paths)  # a mistyped path is said before anything is read

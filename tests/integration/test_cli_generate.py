@@ -387,3 +387,12 @@ def test_missing_options_and_files_are_all_named(cli, tmp_path):
     code, said, _ = cli("generate", "--example", "fill")
     assert code == 0
     assert 'family = "fill"' in said
+
+
+def test_verifiers_that_nobody_carries_out_are_no_decoration(place, make):
+    place({"kind": "command", "command": ["true"]})
+    with (place.folder / "r.toml").open("a") as file:
+        file.write('[[verify]]\nkind = "no such verifier"\n')
+    code, _, err = make()
+    assert code == 2
+    assert "verif" in err

@@ -279,8 +279,9 @@ class Production:
 class _Asking:
     """The asking of one run: gives the generator what is not answered, and keeps what it answers."""
 
-    _COMMIT_SECONDS = 0.05
+    _COMMIT_SECONDS = 0.01  # what came in this time is written down together
     _COMMIT_ROWS = 256
+    _TELL_SECONDS = 0.1
 
     def __init__(self, production: Production, progress: Progress) -> None:
         self.made, self.progress = production, progress
@@ -297,7 +298,7 @@ class _Asking:
     def run(self) -> Asked:
         interrupted: KeyboardInterrupt | None = None
         waiting: list[Answer] = []
-        last = time.monotonic()
+        last, told = time.monotonic(), 0.0
         answers = self._answers()
         while True:
             try:
@@ -305,12 +306,12 @@ class _Asking:
                 if answer is not None and answer.key:
                     waiting.append(answer)
                 now = time.monotonic()
-                pause = answer is None or not answer.key  # no more is there yet
-                if pause or len(waiting) >= self._COMMIT_ROWS or now - last >= self._COMMIT_SECONDS:
+                if answer is None or len(waiting) >= self._COMMIT_ROWS or now - last >= self._COMMIT_SECONDS:
                     waiting, done = [], waiting
                     self._keep(done)
                     last = now
-                    if interrupted is None:
+                    if interrupted is None and now - told >= self._TELL_SECONDS:
+                        told = now
                         self._tell()
                 if answer is None:
                     break
@@ -365,7 +366,10 @@ class _Asking:
         """Record requests that are about to be sent."""
         self.under_way.update({one.key: (one, most) for one, most in taken})
         self.made.ledger.asked(
-            taken, recipe=self.made.labels, book=self.recipe.asking_id, generator=self.made.generator.name
+            [(one, self._booked(most)) for one, most in taken],
+            recipe=self.made.labels,
+            book=self.recipe.asking_id,
+            generator=self.made.generator.name,
         )
 
     def record_lost(self, request: Request, most: Cost, why: str) -> bool:
@@ -378,9 +382,10 @@ class _Asking:
 
     def release(self, requests: Sequence[Request]) -> None:
         """Record requests that were not sent after all."""
-        ends = [(one.key, self.under_way.pop(one.key)[1], "") for one in requests]
+        left = [self.under_way.pop(one.key) for one in requests]
+        ends = [(one.key, self._booked(most), "") for one, most in left]
         self.made.ledger.ended("released", ends, book=self.recipe.asking_id)
-        for _, most, _ in ends:
+        for _, most in left:
             self.budget.settle(most, Cost())
 
     def out_of_budget(self) -> None:
@@ -392,13 +397,14 @@ class _Asking:
         for one in answers:
             request, most = self.under_way.pop(one.key)
             if one.error:
-                ends.append((one.key, most, one.error))
+                ends.append((one.key, self._booked(most), one.error))
                 self.failed[one.error] += 1
                 self.failed_keys.add(one.key)
                 self.budget.settle(most, Cost())
                 continue
-            actual = self.made.prices.actual(request, one) if self._paid(one) else Cost()
-            kept.append((one, most, actual))
+            known = one if self._paid(one) else replace(one, prompt_tokens=0, completion_tokens=0)
+            actual = self.made.prices.actual(request, known)
+            kept.append((known, self._booked(most), actual))
             self.spent += actual
             self.budget.settle(most, actual)
             self.answered += 1
@@ -406,6 +412,10 @@ class _Asking:
             self.made.ledger.answered(kept, book=self.recipe.asking_id)
         if ends:
             self.made.ledger.ended("failed", ends, book=self.recipe.asking_id)
+
+    def _booked(self, most: Cost) -> Cost:
+        """Return what the ledger holds as reserved: an endpoint may bill what it did not answer, nobody else does."""
+        return most if self.recipe.generator.kind == "endpoint" else Cost()
 
     def _paid(self, answer: Answer) -> bool:
         """Say whether an answer costs tokens: of files and programs, those do whose tokens are counted."""
