@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from headwater.generate import RequestLedger
+from headwater.generate import RequestLedger, ask_through, recipe_of
 from headwater.store import store_folder
 
 pytest.importorskip("openai")
@@ -396,3 +396,17 @@ def test_verifiers_that_nobody_carries_out_are_no_decoration(place, make):
     code, _, err = make()
     assert code == 2
     assert "verif" in err
+
+
+def test_questions_are_asked_once_and_answered_in_order(place, server):
+    running = server(texts={"two": "four", "five": "ten"})
+    recipe = recipe_of({"name": "judge", "generator": endpoint(running), "limits": FAST})
+    for _ in range(2):
+        with RequestLedger(store_folder(place.folder)) as ledger:
+            assert ask_through(recipe, ledger)(["twice two", "twice five", "", "twice two"]) == [
+                "four",
+                "ten",
+                "",
+                "four",
+            ]
+    assert len(running.billed) == 2

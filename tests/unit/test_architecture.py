@@ -63,7 +63,7 @@ PUBLIC = {
         training_mix verdict_rows within_share""",
     "generate": """BAD_SENTENCES EVENTS FAMILIES FIELDS OWN_MODEL PROMPT REJECTED REWRITES Answer Asked Bad Budget Command Cost Counts
         Endpoint Finish Generator Judged Kept LocalModel MadeTexts Mirrored Parents Plan Prices Production
-        ProgramGenerator Recipe RecipeFile Request RequestLedger Rewrite Spending Verify VllmModel example_recipe
+        ProgramGenerator Recipe RecipeFile Request RequestLedger Rewrite Spending Verify VllmModel ask_through example_recipe
         generator_of judge_answers leak load_recipe machine_documents mirror_files near_copy own_output
         paraphrased_leak parents_of question_answer read_parents recipe_of requests_of restructure reword seed_table
         shuffle""",

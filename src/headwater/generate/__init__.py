@@ -5,6 +5,7 @@ request and answer in the ledger of the project. ``headwater generate`` and ``Pr
 """
 
 from headwater.generate.answers import BAD_SENTENCES, Bad, Judged, judge_answers
+from headwater.generate.asking import ask_through
 from headwater.generate.budget import Budget, Cost, Prices, Spending
 from headwater.generate.command import Command
 from headwater.generate.degrade import leak, near_copy, paraphrased_leak, shuffle
@@ -69,6 +70,7 @@ __all__ = [
     "Spending",
     "Verify",
     "VllmModel",
+    "ask_through",
     "example_recipe",
     "generator_of",
     "judge_answers",
