@@ -39,7 +39,8 @@ _HOPELESS = {
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (compared with, not bound to)
 _SAID = 300
 _POOL = 16
-"""Connections of one pool."""
+"""Connections of one pool, at least."""
+_MOST_POOLS = 16  # each loads the certificates of its own, which takes some ten milliseconds
 _TICK_SECONDS = 0.01
 TICK = Answer("", "", Finish.UNKNOWN)
 """Handed out where nothing more is there yet, so that what came before can be kept."""
@@ -186,7 +187,8 @@ class _Asking:
         ahead = max(limits.concurrency // 4, 4)
         self._ready: asyncio.Queue[tuple[Request, Cost] | None] = asyncio.Queue(ahead)
         # A pool looks through all its connections for every request; several small ones have less to look through.
-        pools = -(-limits.concurrency // _POOL)
+        size = max(_POOL, -(-limits.concurrency // _MOST_POOLS))
+        pools = -(-limits.concurrency // size)
         async with AsyncExitStack() as open_clients:
             clients = [
                 await open_clients.enter_async_context(
@@ -195,7 +197,7 @@ class _Asking:
                         base_url=self.endpoint.settings.base_url,
                         timeout=limits.timeout_seconds,
                         max_retries=0,
-                        http_client=_http_client(limits),
+                        http_client=_http_client(size, limits.timeout_seconds),
                     )
                 )
                 for _ in range(pools)
@@ -526,11 +528,11 @@ def _api_key(settings: EndpointSettings) -> str:
     )
 
 
-def _http_client(limits: LimitSettings) -> Any:
+def _http_client(connections: int, timeout_seconds: float) -> Any:
     import httpx2
 
-    connections = httpx2.Limits(max_connections=_POOL, max_keepalive_connections=_POOL)
-    return httpx2.AsyncClient(limits=connections, timeout=limits.timeout_seconds, follow_redirects=True)
+    limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx2.AsyncClient(limits=limits, timeout=timeout_seconds, follow_redirects=True)
 
 
 def _client_library() -> None:
