@@ -38,6 +38,7 @@ from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
+from headwater.models.table_form import rows_as_given
 from headwater.origin import AuditResult, annotate, audit
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
 from headwater.origin.inputs import check_inputs
@@ -63,6 +64,7 @@ from headwater.store import (
     resolve,
     store_folder,
     write_bytes,
+    write_parquet,
     write_text,
 )
 from headwater.store.generated import GeneratedLedger
@@ -188,11 +190,20 @@ class Project:
             reveal: show the numbers of the certification panel. Sealing them does not make the panel reusable: a recipe
                 that was changed because of a verdict needs human documents that are new.
         """
-        check_outputs((*settings.human.paths, *settings.stream.paths), _formats(out, report))
+        formats = _formats(out, report)
+        if out is not None and settings.human.modality == "table":
+            formats[out] = (".parquet",)
+        check_outputs((*settings.human.paths, *settings.stream.paths), formats)
         store = store_folder(self.folder)
         judgement = judge_files(settings, progress, rejects, reveal=reveal, store=store)
         result = judgement.result
-        if out is not None:
+        if out is not None and settings.human.modality == "table":
+            batches = list(judgement.batches())
+            write_parquet(
+                out.with_name(f"{out.name}.verdicts.parquet"), pa.concat_tables([rows for _, rows in batches])
+            )
+            write_parquet(out, rows_as_given(pa.concat_tables([documents for documents, _ in batches])))
+        elif out is not None:
             inputs = inputs_of(settings.stream.paths)
             with parquet_file(out.with_name(f"{out.name}.verdicts.parquet"), VERDICT) as verdicts:
 

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     REPETITIVE = "repetitive"
     NOT_TEXT = "not_text"
+    INVALID_VALUE = "invalid_value"
     CHECK_FAILED = "check_failed"
     REVOKED = "revoked"
     DEMOTED = "demoted"
@@ -111,6 +112,7 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.TRUNCATED: "it stops in mid-sentence",
     Reason.REPETITIVE: "it repeats itself",
     Reason.NOT_TEXT: "it consists mostly of symbols or control characters",
+    Reason.INVALID_VALUE: "a value is missing, of the wrong kind, or outside of what human rows have",
     Reason.CHECK_FAILED: "a check could not be carried out, which counts as not passed",
     Reason.REVOKED: "an earlier admission was withdrawn",
     Reason.DEMOTED: "the student trained with it is worse on the final panel than the one trained without",

@@ -58,13 +58,13 @@ PUBLIC = {
         stock_over_time synthetic_limit synthetic_worth team_settings tokens_for_loss tokens_of_words
         worth_from_runs""",
     "gate": """DSIR AdmitAll Bar Card Certifier Check Checked Discriminator Findings Gate GateState HardChecks
-        LowestPerplexity RandomShare RecipeOverlap RecipeStatus ScoringPanel Sealed SealedDecision SeenBefore Selection
+        LowestPerplexity NearRow RandomShare RecipeOverlap RecipeStatus RowChecks ScoringPanel Sealed SealedDecision SeenBefore Selection
         SliceEvidence SteeringEvidence cards run_checks token_counts
         training_mix verdict_rows within_share""",
     "generate": """BAD_SENTENCES EVENTS FAMILIES FIELDS OWN_MODEL PROMPT REJECTED REWRITES Answer Asked Bad Budget Command Cost Counts
         Endpoint Finish Generator Judged Kept LocalModel MadeTexts Mirrored Parents Plan Prices Production
         ProgramGenerator Recipe RecipeFile Request RequestLedger Rewrite Spending Verify VllmModel ask_through example_recipe
-        generator_of judge_answers leak load_recipe machine_documents mirror_files near_copy own_output
+        generator_of judge_answers leak load_recipe machine_documents machine_rows mirror_files near_copy own_output
         paraphrased_leak parents_of question_answer read_parents recipe_of requests_of restructure reword seed_table
         shuffle""",
     "lab": """Arm ArmResult Bench Check Experiment Findings Ground Human LabResult LabSettings Selecting Step
@@ -78,10 +78,10 @@ PUBLIC = {
         distinct_n fisher_gain gaussian_kl gaussian_squared_w2 hallucinated_share likeness mixture_squared_l2 normal_kl
         normal_squared_w2 phases rare_recall rare_types sample_coverage separate_modes support
         tail_survival threshold_at_fpr tpr_at_fpr""",
-    "models": """CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel CommandLearner CommandModel Counts Design
+    "models": """BoostingLearner BoostingModel CategoricalLearner CategoricalModel CategoricalSource ChainLearner ChainModel CommandLearner CommandModel CopulaLearner CopulaModel Counts Design
         GaussianLearner GaussianModel GaussianSource HumanReference KernelLearner KernelModel Learner Losses MixtureLearner
         MixtureModel Model Moments NeuralLearner NeuralModel NeuralSettings NgramLearner NgramModel PointSource Points RegressionLearner RegressionModel
-        RegressionSource Samples Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
+        RegressionSource Samples TableForm Text TransformerLearner TransformerModel TransformerSettings VaeLearner VaeModel warm""",
     "origin": """AUDITED Attestation AuditResult Card Detector DocumentVerdict Evidence EvidenceReader Fitted Grade GroupAudit How
         Judge Known LanguageModels Ruling SCORES Scoring ShareEstimate Status add_to_reserve annotate audit card_markdown default_detector
         estimate_share evidence_readers export_reserve fit_detector fit_files import_exchange judge_of list_reserve load_detector

@@ -62,6 +62,8 @@ app.command(epilog="Example: headwater forecast --mine team.toml --what-if gate.
 
 Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
+Modality = Annotated[str | None, typer.Option(help="What a document is: text, or table for the row of a table.")]
+Target = Annotated[str | None, typer.Option(help="Table: the column that the rows are to help to predict.")]
 Group = Annotated[str | None, typer.Option(help="Column naming the unit of independence of human documents.")]
 HumanOrigin = Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")]
 RecipeColumn = Annotated[
@@ -143,6 +145,8 @@ def run(
     id_column: Id = None,
     group: Group = None,
     origin: HumanOrigin = None,
+    modality: Modality = None,
+    target: Target = None,
     recipe: RecipeColumn = None,
     parents: Parents = None,
     stream_group: StreamGroup = None,
@@ -170,6 +174,8 @@ def run(
             "loop.generations": generations,
             "loop.machine_share": machine_share,
             "gate.delta": delta,
+            "human.modality": modality or ("table" if target else None),
+            "human.target": target,
         }
     )
     if dry_run:
@@ -193,6 +199,8 @@ def gate(
     id_column: Id = None,
     group: Group = None,
     origin: HumanOrigin = None,
+    modality: Modality = None,
+    target: Target = None,
     recipe: RecipeColumn = None,
     parents: Parents = None,
     stream_group: StreamGroup = None,
@@ -230,6 +238,8 @@ def gate(
             "stream.paths": tuple(stream),
             **_columns(text, id_column, group, origin, recipe, parents, stream_group),
             "gate.delta": delta,
+            "human.modality": modality or ("table" if target else None),
+            "human.target": target,
             "gate.rule": rule,
         }
     )

@@ -12,6 +12,7 @@ from headwater.lab.result import ArmVerdicts
 from headwater.lineage import Graph, Inbreeding, Plan
 from headwater.loop.result import ReadFacts, RunResult
 from headwater.measure import Verdict
+from headwater.report.wording import in_words_of
 from headwater.schema import SCHEMA_VERSION
 
 _REPORTED = ("generation", "loss_nats", "bits_per_byte", "rare_word_recall", "support", "distinct_2")
@@ -66,7 +67,9 @@ def run_json(result: RunResult, report: str) -> dict[str, Any]:
         "arms": [
             {
                 "name": arm,
-                "generations": [{name: getattr(part, name) for name in _REPORTED} for part in result.of_arm(arm)],
+                "generations": [
+                    {name: _finite(getattr(part, name)) for name in _REPORTED} for part in result.of_arm(arm)
+                ],
             }
             for arm in result.arms
         ],
@@ -102,7 +105,8 @@ def run_summary(result: RunResult, report: str) -> str:
         lines += ["", "Gain from the stream, by who chose (nats per word; higher is better):"]
         lines += _aligned([(p.arm, f"{p.gain_nats:+.3f}", f"{p.tokens:,} tokens") for p in result.stream])
     lines += ["", *recipes_summary(result.cards), "", f"Report: {report}"]
-    return "\n".join([*lines, *remarks(result.reading, result.warnings, "rejects.jsonl beside the report")])
+    lines += remarks(result.reading, result.warnings, "rejects.jsonl beside the report")
+    return in_words_of(result.modality, "\n".join(lines))
 
 
 def lab_json(result: LabResult, report: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from headwater.gate.judge import Gate, GateState, RecipeStatus
 from headwater.gate.mixture import training_mix, within_share
 from headwater.gate.panel import ScoringPanel
 from headwater.gate.provenance import Sealed
+from headwater.gate.row_checks import NearRow, RowChecks
 from headwater.gate.selection import (
     DSIR,
     AdmitAll,
@@ -35,9 +36,11 @@ __all__ = [
     "GateState",
     "HardChecks",
     "LowestPerplexity",
+    "NearRow",
     "RandomShare",
     "RecipeOverlap",
     "RecipeStatus",
+    "RowChecks",
     "ScoringPanel",
     "Sealed",
     "SealedDecision",

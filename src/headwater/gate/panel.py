@@ -63,7 +63,13 @@ class ScoringPanel:
         if len(shares):
             # Where fewer than a quarter hold any, the slice is those that do.
             found["many rare words"] = (shares > 0) & (shares >= np.quantile(shares, 0.75))
-        return {name: mask for name, mask in found.items() if len(np.unique(self.units[mask])) >= least_units}
+        return self.large_enough(found, least_units)
+
+    def large_enough(
+        self, slices: Mapping[str, NDArray[np.bool_]], least_units: int = 20
+    ) -> Mapping[str, NDArray[np.bool_]]:
+        """Return the slices of at least so many units; about a smaller one nothing could be shown."""
+        return {name: mask for name, mask in slices.items() if len(np.unique(self.units[mask])) >= least_units}
 
     def _tokens(self) -> list[NDArray[np.int32]]:
         return [np.asarray(tokens, np.int32) for tokens in self.documents["tokens"].to_pylist()]

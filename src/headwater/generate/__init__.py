@@ -21,7 +21,7 @@ from headwater.generate.produce import REJECTED, Asked, Counts, Plan, Production
 from headwater.generate.program import ProgramGenerator
 from headwater.generate.prompting import Parents, parents_of, read_parents, requests_of, seed_table
 from headwater.generate.question_answer import question_answer
-from headwater.generate.recipe import Recipe, Rewrite, machine_documents
+from headwater.generate.recipe import Recipe, Rewrite, machine_documents, machine_rows
 from headwater.generate.recipe_file import RecipeFile, load_recipe, recipe_of
 from headwater.generate.request import Answer, Finish, Request
 from headwater.generate.request_ledger import EVENTS, Kept, RequestLedger
@@ -77,6 +77,7 @@ __all__ = [
     "leak",
     "load_recipe",
     "machine_documents",
+    "machine_rows",
     "mirror_files",
     "near_copy",
     "own_output",

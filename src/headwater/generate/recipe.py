@@ -53,6 +53,45 @@ class Rewrite:
         return machine_documents(texts, recipe=self.name, parents=[[key] for key in parents["id"].to_pylist()])
 
 
+def machine_rows(
+    values: pa.Table,
+    texts: Sequence[str],
+    *,
+    recipe: str,
+    parents: Sequence[Sequence[str]] | None = None,
+    generator: str = "headwater",
+    generation: int = 1,
+) -> pa.Table:
+    """Return rows of numbers and categories as machine documents: the document schema and then the values.
+
+    Args:
+        values: one row per document, in columns of names of their own.
+        texts: each row as a person reads it; its id is made of it.
+        recipe: name of the recipe.
+        parents: ids of the rows each was made from.
+        generator: program or model that made them.
+        generation: generation of the rows.
+    """
+    origins = [list(named) for named in parents] if parents is not None else [[] for _ in texts]
+    # The place in the batch is part of the id, because a collapsed model writes the same row many times.
+    ids = [content_id(f"{recipe}\n{i}\n{text}") for i, text in enumerate(texts)]
+    table = documents(
+        texts,
+        id=ids,
+        origin=Origin.MACHINE.value,
+        evidence="own generation ledger",
+        source=f"recipe {recipe}",
+        group=ids,
+        generator=generator,
+        recipe=recipe,
+        parents=origins,
+        generation=generation,
+    )
+    for name in values.column_names:
+        table = table.append_column(name, values[name])
+    return table
+
+
 def machine_documents(
     texts: Sequence[str],
     *,

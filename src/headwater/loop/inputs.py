@@ -358,11 +358,12 @@ def split_human(human: pa.Table, settings: Settings) -> tuple[Split, list[str]]:
     if settings.stream.paths:
         shares[Part.TRAIN] += shares.pop(Part.SOURCES)
     seed = [settings.seed, 1]
+    texts = settings.human.modality == "text"
     try:
-        return split_by_group(human, shares, np.random.default_rng(seed)), []
+        return split_by_group(human, shares, np.random.default_rng(seed), texts=texts), []
     except NotEnoughData:
         try:
-            split = split_by_group(human, {**shares, Part.STEERING: 0.0}, np.random.default_rng(seed))
+            split = split_by_group(human, {**shares, Part.STEERING: 0.0}, np.random.default_rng(seed), texts=texts)
         except NotEnoughData:
             split = None
         if split is None:

@@ -136,6 +136,8 @@ class RunResult:
     """By arm and generation; empty in results of versions that did not compute it."""
     students: tuple[StudentRecord, ...] = ()
     """What each gated generation's mix did to the user's own model, where a trainer is set."""
+    modality: str = "text"
+    """What a document is: a text, or the row of a table."""
     regimens: tuple[Regimen, ...] = ()
     """How proxy and student are trained."""
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from headwater.config import Settings
-from headwater.gate import Card, Checked, HardChecks, cards, verdict_rows
+from headwater.gate import Card, Checked, cards, verdict_rows
 from headwater.loop.ancestry import Ancestry, inbreeding_records
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
@@ -23,14 +23,12 @@ from headwater.loop.inputs import (
     Progress,
     StreamInput,
     fingerprint,
-    read_human,
-    read_stream,
     reserve_version,
     split_human,
 )
 from headwater.loop.learners import WORK, check_commands, student_of
 from headwater.loop.power import panel_warnings, power_facts
-from headwater.loop.quickstart import make_example, make_stream
+from headwater.loop.quickstart import make_example
 from headwater.loop.records import admitted_record, human_inputs
 from headwater.loop.regimen import regimen_warnings, regimens, student_share
 from headwater.loop.result import CorpusFacts, ReadFacts, RoundRecord, RunResult
@@ -39,8 +37,9 @@ from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.student import StudentRecord, heed_student, student_warnings
 from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
-from headwater.loop.world import GenerationRecord, SampleText, World
-from headwater.models import NgramModel
+from headwater.loop.world import GenerationRecord, HardChecker, SampleText, World
+from headwater.loop.worlds import human_of, made_stream, stream_of, world_of
+from headwater.models.table_form import VALUE, rows_as_given
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_of, write_described
 from headwater.origin.own_output import record_generated
 from headwater.origin.records import DataSetRecord, Input
@@ -119,9 +118,9 @@ class _Run:
         check_commands(self.settings)
         human = self._human()
         split, split_warnings = split_human(human.table, self.settings)
-        world = TextWorld.on(split, self.settings, human.removed, work=self.folder.store / WORK, tell=self._tell_detail)
+        world = world_of(split, self.settings, human, self.folder.store / WORK, self._tell_detail)
         split_warnings = [*split_warnings, *self._seal(world)]
-        stream = self._stream(world, human.everything)
+        stream = self._stream(world, human)
         self._tell("checking the stream")
         checks = world.hard_checks()
         checked = checks.apply(stream.table)
@@ -153,7 +152,7 @@ class _Run:
         self._tell("reading human documents")
 
         def produce(path: Path) -> None:
-            found = read_human(self.settings, path / "rejects.jsonl", self._tell_detail, store=self.folder.store)
+            found = human_of(self.settings, path / "rejects.jsonl", self._tell_detail, self.folder.store)
             write_parquet(path / "documents.parquet", found.table)
             write_parquet(path / "removed.parquet", found.removed)
             save(path / "facts.json", (found.facts, found.reading, found.warnings), _HUMAN_FACTS)
@@ -175,15 +174,15 @@ class _Run:
             sealed = seal(self.folder.store / "panels" / name, panels)
         return open_panels_for(sealed, f"run {self.folder.id}")
 
-    def _stream(self, world: World, human: pa.Table) -> StreamInput:
+    def _stream(self, world: World, human: HumanInput) -> StreamInput:
         self._tell("reading the stream" if self.settings.stream.paths else "making the stream")
 
         def produce(path: Path) -> None:
             if self.settings.stream.paths:
-                found = read_stream(self.settings, path / "rejects.jsonl", self._tell_detail, human=human)
-                table, about = world.encode(found.table), (found.description, found.reading, found.warnings)
+                found = stream_of(world, self.settings, path / "rejects.jsonl", self._tell_detail, human)
+                table, about = found.table, (found.description, found.reading, found.warnings)
             else:
-                table = make_stream(world)
+                table = made_stream(world)
                 about = ("recipes made from the human documents", ReadFacts(0, 0, {}), ())
             write_parquet(path / "documents.parquet", table)
             save(path / "facts.json", about, _STREAM_FACTS)
@@ -192,12 +191,12 @@ class _Run:
         description, reading, warnings = load(path / "facts.json", _STREAM_FACTS)
         return StreamInput(load_table(path / "documents.parquet"), description, reading, tuple(warnings))
 
-    def _arm(self, world: World, arm: str, checks: HardChecks, stream: Checked, gates: int) -> list[_Generation]:
+    def _arm(self, world: World, arm: str, checks: HardChecker, stream: Checked, gates: int) -> list[_Generation]:
         regime = regime_of(arm, world)
         if regime is None:
             return self._gated_arm(world, arm, checks, stream if arm == "gated-stream" else None, gates)
         generations: list[_Generation] = []
-        model: NgramModel | None = None
+        model: Any = None
         training = world.train
         for generation in range(self.settings.loop.generations + 1):
             self._tell(f"{arm}, generation {generation}")
@@ -225,7 +224,7 @@ class _Run:
         return generations
 
     def _gated_arm(
-        self, world: World, arm: str, checks: HardChecks, stream: Checked | None, gates: int
+        self, world: World, arm: str, checks: HardChecker, stream: Checked | None, gates: int
     ) -> list[_Generation]:
         # A loop's batches depend on earlier verdicts, whatever rule the stream is judged by.
         rule = "strict" if self.settings.gate.rule == "plain" else self.settings.gate.rule
@@ -252,7 +251,7 @@ class _Run:
                         for batch in batches
                     ]
                     write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
-                    write_parquet(path / "output.parquet", done.own.documents.select(DOCUMENT.names))
+                    write_parquet(path / "output.parquet", _written(done.own.documents))
                     rounds = _rounds(arm, generation, done.budgets, state)
                 save_gated(path, state)
                 training = gate.mix(state.gate.admitted)
@@ -277,7 +276,7 @@ class _Run:
         world: World,
         arm: str,
         generation: int,
-        model: NgramModel,
+        model: Any,
         training: pa.Table,
         rounds: list[RoundRecord],
         events: list[dict[str, Any]],
@@ -306,7 +305,7 @@ class _Run:
                 verdicts.append(verdict_rows(also, start, other, run=run, arm=_WITHOUT_PARENTS, generation=1))
                 second = cards(also, other)
             write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
-            write_parquet(path / "admitted.parquet", state.admitted.select(DOCUMENT.names))
+            write_parquet(path / "admitted.parquet", _written(state.admitted))
             save(
                 path / "judged.json",
                 _Judged(
@@ -329,7 +328,7 @@ class _Run:
 
     def _example(self, world: World, human: HumanInput, stream: pa.Table) -> None:
         """Keep a stream and a reserve to try the gate on, where the run made its stream itself."""
-        if self.settings.stream.paths:
+        if self.settings.stream.paths or not isinstance(world, TextWorld):
             return
 
         def produce(path: Path) -> None:
@@ -367,7 +366,8 @@ class _Run:
         everything = pa.concat_tables([human, stream.select(DOCUMENT.names), *outputs])
         documents.append(mark_exported(everything.cast(DOCUMENT)), skip_existing=True, wait_seconds=30)
         documents.tag(f"run-{run}")
-        self._record_generated(human, stream, outputs)
+        if self.settings.human.modality == "text":
+            self._record_generated(human, stream, outputs)
         found = [load_table(path).cast(VERDICT) for path in sorted(steps.glob(f"*-{self._key}/verdicts.parquet"))]
         verdicts = pa.concat_tables(found).sort_by(
             [(name, "ascending") for name in ("id", "arm", "generation", "stage")]
@@ -426,7 +426,11 @@ class _Run:
                 human=human,
             )
 
-        self._write(admitted.sort_by("id"), self.folder.path / "admitted.jsonl.zst", record)
+        admitted = admitted.sort_by("id")
+        if self.settings.human.modality == "text":
+            self._write(admitted, self.folder.path / "admitted.jsonl.zst", record)
+            return
+        write_parquet(self.folder.path / "admitted.parquet", rows_as_given(admitted))
 
     def _result(
         self,
@@ -470,12 +474,19 @@ class _Run:
             settings=toml_text(self.settings.model_dump(exclude_none=True)),
             versions=used_versions(self.settings.model.kind),
             students=students,
+            modality=self.settings.human.modality,
             regimens=trained,
         )
 
 
 _HUMAN_FACTS = tuple[CorpusFacts, ReadFacts, tuple[str, ...]]
 _STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
+
+
+def _written(table: pa.Table) -> pa.Table:
+    """Return documents as they are written down: the document's columns, and the values of rows."""
+    values = [name for name in table.column_names if name.startswith(VALUE)]
+    return table.select([*DOCUMENT.names, *values])
 
 
 def _parts(world: World) -> pa.Table:

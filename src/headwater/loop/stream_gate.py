@@ -14,8 +14,6 @@ from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
 from headwater.loop.inputs import (
     Progress,
     fingerprint,
-    read_human,
-    read_stream,
     reserve_version,
     split_human,
     stream_batches,
@@ -26,8 +24,10 @@ from headwater.loop.regimen import Regimen, regimen_warnings, regimens
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
 from headwater.loop.student import StudentRecord, heed_student, student_warnings
-from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
+from headwater.loop.world import HardChecker
+from headwater.loop.worlds import human_of, stream_of, world_of
+from headwater.models.table_form import VALUE
 from headwater.schema import DOCUMENT, Verdict, digest
 from headwater.sources import expand_paths
 from headwater.store import SplitRow, toml_text
@@ -60,6 +60,8 @@ class GateResult:
     versions: Mapping[str, str]
     students: tuple[StudentRecord, ...] = ()
     """What the admitted documents did to the user's own model, where a trainer is set."""
+    modality: str = "text"
+    """What a document is: a text, or the row of a table."""
     regimens: tuple[Regimen, ...] = ()
     """How proxy and student are trained."""
 
@@ -70,7 +72,7 @@ class Judgement:
 
     result: GateResult
     settings: Settings
-    checks: HardChecks
+    checks: HardChecker
     before: GateState
     after: GateState
     tested: Checked
@@ -94,6 +96,7 @@ class Judgement:
             return
         of_recipes = pc.starts_with(verdicts["id"], "recipe:")
         yield _documents(self.after.admitted.slice(0, 0)), verdicts.filter(of_recipes)
+        assert isinstance(self.checks, HardChecks)  # rows are tested as a whole
         checks = replace(self.checks, extra=(*self.checks.extra, SeenBefore()))
         for batch in stream_batches(self.settings, prefix=self.prefix):
             checked = replace(checks.apply(batch), bars=self.tested.bars)
@@ -128,21 +131,15 @@ def judge_files(
         expand_paths(paths)  # a mistyped path is found before anything is read
     rejects.unlink(missing_ok=True)  # those of an earlier call
     progress(0, 4, "reading human documents")
-    human = read_human(
-        settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"), store=store
-    )
+    human = human_of(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"), store)
     split, split_warnings = split_human(human.table, settings)
     work = None if store is None else store / WORK
-    world = TextWorld.on(
-        split, settings, human.removed, work=work, tell=lambda detail: progress(3, 4, f"measuring utility: {detail}")
-    )
+    world = world_of(split, settings, human, work, lambda detail: progress(3, 4, f"measuring utility: {detail}"))
     progress(1, 4, "reading the stream")
-    stream = read_stream(
-        settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human=human.everything
-    )
+    stream = stream_of(world, settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human)
     progress(2, 4, "checking the stream")
     checks = world.hard_checks()
-    checked = checks.apply(world.encode(stream.table))
+    checked = checks.apply(stream.table)
     inputs = [fingerprint(paths) for paths in files]
     reserve = store if settings.human.reserve else None
     if reserve is not None:
@@ -185,11 +182,16 @@ def judge_files(
         settings=toml_text(settings.model_dump(exclude_none=True)),
         versions=used_versions(settings.model.kind),
         students=students,
+        modality=settings.human.modality,
         regimens=trained,
     )
     return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled, stream.prefix)
 
 
 def _documents(table: pa.Table) -> pa.Table:
-    """Return the documents without the columns of the vocabulary."""
-    return table.select(DOCUMENT.names).cast(DOCUMENT)
+    """Return the documents without the columns of the vocabulary, with the values of rows."""
+    documents = table.select(DOCUMENT.names).cast(DOCUMENT)
+    for name in table.column_names:
+        if name.startswith(VALUE):
+            documents = documents.append_column(name, table[name])
+    return documents

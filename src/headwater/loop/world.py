@@ -7,7 +7,7 @@ else: how documents get the columns its learners need, what writes, what tests, 
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +80,13 @@ class World(ABC):
     """Copies of human documents, with the column ``repeats``: sealed with what they repeat."""
     work: Path
     """Where commands keep what they make."""
+    tell: Callable[[str], None] | None
+    """Told what a slow learner is doing."""
+
+    @property
+    def least_items(self) -> int:
+        """Tokens (or rows) a recipe needs before it is tested."""
+        return self.settings.gate.least_tokens
 
     @abstractmethod
     def encode(self, table: pa.Table) -> pa.Table:
@@ -183,7 +190,7 @@ class World(ABC):
             machine_share: largest machine-made share of the training mix.
             rule: rule of the threshold; the settings' by default.
         """
-        settings = self.settings.gate
+        settings = self.settings.gate.model_copy(update={"least_tokens": self.least_items})
         steering = self.split[Part.STEERING]
         return Gate(
             learner=self.proxy,

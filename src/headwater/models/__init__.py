@@ -1,8 +1,10 @@
 """Models that are fitted, sampled and scored through one interface."""
 
 import headwater.kernel_cache  # noqa: F401  (before the first kernel)
+from headwater.models.boosting import BoostingLearner, BoostingModel
 from headwater.models.categorical import CategoricalLearner, CategoricalModel, CategoricalSource
 from headwater.models.chain import ChainLearner, ChainModel, Text
+from headwater.models.copula import CopulaLearner, CopulaModel
 from headwater.models.external import CommandLearner, CommandModel
 from headwater.models.gaussian import GaussianLearner, GaussianModel, GaussianSource, Moments
 from headwater.models.kde import KernelLearner, KernelModel, PointSource
@@ -12,11 +14,14 @@ from headwater.models.neural import NeuralLearner, NeuralModel, NeuralSettings
 from headwater.models.ngram import NgramLearner, NgramModel
 from headwater.models.regression import Design, RegressionLearner, RegressionModel, RegressionSource
 from headwater.models.samples import Counts, Points, Samples
+from headwater.models.table_form import TableForm
 from headwater.models.transformer import TransformerLearner, TransformerModel, TransformerSettings
 from headwater.models.vae import VaeLearner, VaeModel
 from headwater.models.warming import warm
 
 __all__ = [
+    "BoostingLearner",
+    "BoostingModel",
     "CategoricalLearner",
     "CategoricalModel",
     "CategoricalSource",
@@ -24,6 +29,8 @@ __all__ = [
     "ChainModel",
     "CommandLearner",
     "CommandModel",
+    "CopulaLearner",
+    "CopulaModel",
     "Counts",
     "Design",
     "GaussianLearner",
@@ -49,6 +56,7 @@ __all__ = [
     "RegressionModel",
     "RegressionSource",
     "Samples",
+    "TableForm",
     "Text",
     "TransformerLearner",
     "TransformerModel",

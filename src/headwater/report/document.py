@@ -15,6 +15,7 @@ from headwater.report import charts, text
 from headwater.report.bibliography import Topic, bibtex, cited, references
 from headwater.report.page import figure, fitting
 from headwater.report.verdict import gate_verdict, last, line_name, line_to_hold, run_verdict
+from headwater.report.wording import in_words_of
 from headwater.schema import Reason, Stage, Verdict
 from headwater.store import Part
 
@@ -109,7 +110,7 @@ def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topi
     if values.get("inbreeding"):
         entries += cited(["wright1931"])[0]
     ranked = sorted(result.cards, key=lambda card: (_ORDER[card.verdict], card.recipe))
-    return fitting(
+    page = fitting(
         template,
         ({"limits": limits} for limits in _LIMITS),
         result=result,
@@ -123,6 +124,7 @@ def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topi
         bibtex=bibtex(entries),
         **values,
     )
+    return in_words_of(result.modality, page)
 
 
 _ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}

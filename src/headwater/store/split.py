@@ -62,7 +62,9 @@ class Split:
         return self.parts[part]
 
 
-def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Generator) -> Split:
+def split_by_group(
+    table: pa.Table, shares: dict[Part, float], rng: np.random.Generator, *, texts: bool = True
+) -> Split:
     """Return the documents split by merged group in proportion to the shares.
 
     Args:
@@ -70,6 +72,7 @@ def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Ge
         shares: share of the groups, and on average of the tokens, each part is to get. They are scaled to sum to 1,
             so that no document is left over.
         rng: decides which group goes where; the same state gives the same split.
+        texts: documents are texts, whose overlap joins groups and whose words are counted; else rows that count 1 each.
 
     Raises:
         NotEnoughData: a part gets fewer independent groups than it can work with; the message says how many documents
@@ -77,13 +80,16 @@ def split_by_group(table: pa.Table, shares: dict[Part, float], rng: np.random.Ge
     """
     from headwater.text.words import split_words  # compiles kernels; opening a store must not
 
-    units = merge_overlapping(table["text"].to_pylist(), table["group"].to_pylist())
+    groups = table["group"].to_pylist()
+    units = merge_overlapping(table["text"].to_pylist(), groups) if texts else groups
     merged = len(set(table["group"].to_pylist())) - len(set(units))
     table = table.append_column("unit", pa.array(units, pa.string()))
     names, codes = np.unique(np.asarray(units, dtype=object).astype(str), return_inverse=True)
     wanted = {part: share for part, share in shares.items() if share > 0}
     check_enough(len(names), wanted)
-    counts = np.array([len(split_words(text)) for text in table["text"].to_pylist()], np.int64)
+    counts = np.ones(table.num_rows, np.int64)
+    if texts:
+        counts = np.array([len(split_words(text)) for text in table["text"].to_pylist()], np.int64)
     sizes = np.bincount(codes, weights=counts, minlength=len(names)).astype(np.float64)
     assigned = deal(sizes, list(wanted.values()), rng)
     parts, rows = {}, []

@@ -1,0 +1,67 @@
+"""Which world the settings ask for: how its documents are read, what joins them, and what stream a run makes itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from headwater.config import Settings
+from headwater.loop.inputs import HumanInput, StreamInput, read_human, read_stream
+from headwater.loop.quickstart import make_stream
+from headwater.loop.row_inputs import form_of, read_row_stream, read_rows
+from headwater.loop.table_stream import make_table_stream
+from headwater.loop.table_world import TableWorld, table_world
+from headwater.loop.text_world import TextWorld
+from headwater.loop.world import World
+from headwater.store import Split
+
+Say = Callable[[str], None]
+
+
+def human_of(settings: Settings, rejects: Path, say: Say, store: Path | None) -> HumanInput:
+    """Return the human documents of the settings; see :func:`headwater.loop.inputs.read_human`.
+
+    Raises:
+        InputError: nothing can be read, or it cannot be used.
+    """
+    if settings.human.modality == "table":
+        return read_rows(settings)
+    return read_human(settings, rejects, say, store=store)
+
+
+def world_of(split: Split, settings: Settings, human: HumanInput, work: Path | None, say: Say | None) -> World:
+    """Return the world of a split of human documents.
+
+    Args:
+        split: the documents by part.
+        settings: resolved settings.
+        human: the documents before they were split.
+        work: where commands keep what they make.
+        say: told what a slow proxy is doing.
+    """
+    if settings.human.modality == "table":
+        return table_world(split, settings, form_of(human.table, settings), human.removed, work)
+    return TextWorld.on(split, settings, human.removed, work=work, tell=say)
+
+
+def stream_of(world: World, settings: Settings, rejects: Path, say: Say, human: HumanInput) -> StreamInput:
+    """Return the stream of the settings' files, with what the learners need.
+
+    Raises:
+        InputError: nothing can be read, or it cannot be used.
+    """
+    from dataclasses import replace
+
+    if isinstance(world, TableWorld):
+        found = read_row_stream(settings, world.form)
+    else:
+        found = read_stream(settings, rejects, say, human=human.everything)
+    return replace(found, table=world.encode(found.table))
+
+
+def made_stream(world: World) -> pa.Table:
+    """Return the stream that a run makes for itself where it is given none."""
+    if isinstance(world, TableWorld):
+        return make_table_stream(world)
+    assert isinstance(world, TextWorld)
+    return make_stream(world)
