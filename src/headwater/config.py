@@ -206,6 +206,9 @@ class GateSettings(Section):
         default=6, description="tests of a quarantined recipe before it is stopped"
     )
     least_words: Annotated[int, Field(ge=1)] = Field(default=10, description="words a machine document needs")
+    verify: tuple[dict[str, Any], ...] = Field(
+        default=(), description="verifiers, one table [[gate.verify]] each; see docs/verifiers.md"
+    )
 
 
 class LoopSettings(Section):
@@ -319,6 +322,8 @@ def load_settings(
             raise ConfigError([f"not valid TOML: {error}"], where) from error
     else:
         values = {}
+    if path is not None and isinstance(gate := values.get("gate"), dict) and isinstance(gate.get("verify"), list):
+        gate["verify"] = verifiers_from(path.parent, gate["verify"])
     asked = {key: value for key, value in (overrides or {}).items() if value is not None}
     around = os.environ if environ is None else environ
     named = _from_environment(around)
@@ -338,6 +343,22 @@ def load_settings(
     if unknown:
         raise ConfigError(unknown, where)
     return settings
+
+
+def verifiers_from(folder: Path, tables: list[Any]) -> list[Any]:
+    """Return tables of verifiers with the files they name starting in a folder."""
+    found = []
+    for table in tables:
+        one = dict(table) if isinstance(table, dict) else table
+        if isinstance(one, dict):
+            for key in ("schema_file", "tests"):
+                if isinstance(one.get(key), str):
+                    one[key] = _from_folder(folder, one[key])
+            function = one.get("function")
+            if isinstance(function, str) and function.rpartition(":")[0].endswith(".py"):
+                one["function"] = _from_folder(folder, function)
+        found.append(one)
+    return found
 
 
 def _from_folder(folder: Path, value: Any) -> Any:

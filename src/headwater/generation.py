@@ -1,7 +1,7 @@
 """A recipe carried out in a project: asked, kept, checked, recorded as generated, written with records."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from headwater.errors import InputError
+from headwater.gate import run_checks
+from headwater.gate.verifiers import verifiers_of
 from headwater.generate import (
     REJECTED,
     Counts,
@@ -20,6 +22,7 @@ from headwater.generate import (
     RequestLedger,
     Spending,
     Verify,
+    ask_through,
     generator_of,
     read_parents,
 )
@@ -121,6 +124,7 @@ def generate_files(
     limit: int | None = None,
     verify: Verify | None = None,
     generator: Generator | None = None,
+    folder: Path = Path(),
 ) -> Generated:
     """Carry a recipe out on documents in files, and write what it makes.
 
@@ -132,19 +136,17 @@ def generate_files(
         rejects: where rows of the parents that cannot be used are kept.
         progress: told what is being done.
         limit: most requests; None: all.
-        verify: the recipe's verifiers.
+        verify: says why documents do not pass, in place of the recipe's own verifiers.
         generator: answers instead of the recipe's own.
+        folder: where files that the recipe's verifiers name start.
 
     Raises:
+        ConfigError: a verifier cannot be used.
         InputError: the parents cannot be read, or the generator cannot work.
+        SandboxUnavailableError: a verifier is to run programs, and the system offers no isolation.
         StoreError: a file or the ledger cannot be written.
     """
     start = time.monotonic()
-    if recipe.verify and verify is None:
-        raise InputError(
-            f"the recipe {recipe.name} has {len(recipe.verify)} verifiers, and nothing here carries them out. Leave "
-            "[[verify]] out, or give verify."
-        )
     named = tuple(paths)
     if isinstance(recipe.generator, FilesSettings):
         expand_paths(recipe.generator.paths)  # a mistyped path is said before anything is read
@@ -153,6 +155,8 @@ def generate_files(
     rejected = out.with_name(out.name + REJECTED)
     generated, counts = GeneratedLedger(store), Counts()
     with RequestLedger(store, run="headwater generate") as ledger:
+        if verify is None and recipe.verify:
+            verify = verifying(recipe, ask_through(recipe, ledger, generator), folder)  # faults are said before asking
         made = Production(recipe, parents, generator or generator_of(recipe, rejects), ledger, limit)
         notes = [*([ledger.repaired] if ledger.repaired else []), *made.notes]
         asked = made.ask(progress)
@@ -192,6 +196,29 @@ def generate_files(
         seconds=round(time.monotonic() - start, 2),
         notes=tuple(notes),
     )
+
+
+def verifying(recipe: RecipeFile, ask: Callable[[Sequence[str]], Sequence[str]], folder: Path) -> Verify:
+    """Return what carries out a recipe's verifiers on its documents.
+
+    Args:
+        recipe: the recipe.
+        ask: how a judge reaches a language model.
+        folder: where relative file names start.
+
+    Raises:
+        ConfigError: a verifier cannot be used.
+        SandboxUnavailableError: a verifier is to run programs, and the system offers no isolation.
+    """
+    known: dict[str, str] = {}
+    checks = verifiers_of(recipe.verify, parents=known, ask=ask, folder=folder, where=f"recipe {recipe.name}")
+
+    def verify(documents: pa.Table, parents: Mapping[str, str]) -> list[str | None]:
+        known.clear()
+        known.update(parents)
+        return [None if reason is None else reason.value for reason in run_checks(documents, checks).reasons]
+
+    return verify
 
 
 def _record(found: Described, recipe: RecipeFile, paths: tuple[str, ...], name: str) -> DataSetRecord:

@@ -378,6 +378,7 @@ class Project:
         rejects: RejectLog | None = None,
         limit: int | None = None,
         verify: Verify | None = None,
+        folder: Path = Path(),
     ) -> Generated:
         """Carry a recipe out: ask for machine documents, record them in the generation ledger, write them to a file.
 
@@ -391,7 +392,8 @@ class Project:
             progress: told what is being done.
             rejects: where rows of the parents that cannot be used are kept.
             limit: most requests; None: all.
-            verify: says of documents why they do not pass, or None.
+            verify: says of documents why they do not pass, in place of the recipe's own verifiers.
+            folder: where files that verifiers name start, where the recipe is no path.
 
         Raises:
             ConfigError: the recipe file has faults.
@@ -402,7 +404,17 @@ class Project:
         check_outputs(parents, _formats(out, None))
         check_output(out)
         log = rejects if rejects is not None else RejectLog()
-        return generate_files(store_folder(self.folder), asked, parents, out, log, progress, limit=limit, verify=verify)
+        return generate_files(
+            store_folder(self.folder),
+            asked,
+            parents,
+            out,
+            log,
+            progress,
+            limit=limit,
+            verify=verify,
+            folder=folder if isinstance(recipe, RecipeFile) else Path(recipe).parent,
+        )
 
     def plan_generation(
         self, recipe: RecipeFile | Path | str, parents: Sequence[str], *, limit: int | None = None

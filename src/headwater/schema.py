@@ -89,6 +89,13 @@ class Reason(StrEnum):
     REPETITIVE = "repetitive"
     NOT_TEXT = "not_text"
     INVALID_VALUE = "invalid_value"
+    WRONG_ANSWER = "wrong_answer"
+    WRONG_ARITHMETIC = "wrong_arithmetic"
+    SCHEMA_VIOLATED = "schema_violated"
+    TESTS_FAILED = "tests_failed"
+    UNFAITHFUL = "unfaithful"
+    JUDGED_BAD = "judged_bad"
+    OWN_CHECK = "own_check"
     CHECK_FAILED = "check_failed"
     REVOKED = "revoked"
     DEMOTED = "demoted"
@@ -113,6 +120,13 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.REPETITIVE: "it repeats itself",
     Reason.NOT_TEXT: "it consists mostly of symbols or control characters",
     Reason.INVALID_VALUE: "a value is missing, of the wrong kind, or outside of what human rows have",
+    Reason.WRONG_ANSWER: "its answer is not the expected one",
+    Reason.WRONG_ARITHMETIC: "a calculation in it is wrong",
+    Reason.SCHEMA_VIOLATED: "its JSON is missing, broken or not of the schema",
+    Reason.TESTS_FAILED: "its program fails the tests",
+    Reason.UNFAITHFUL: "it leaves out or makes up numbers, names or dates of the document it was made from",
+    Reason.JUDGED_BAD: "a language model that judges found it bad",
+    Reason.OWN_CHECK: "it fails a check of the user's own",
     Reason.CHECK_FAILED: "a check could not be carried out, which counts as not passed",
     Reason.REVOKED: "an earlier admission was withdrawn",
     Reason.DEMOTED: "the student trained with it is worse on the final panel than the one trained without",

@@ -410,3 +410,34 @@ def test_questions_are_asked_once_and_answered_in_order(place, server):
                 "four",
             ]
     assert len(running.billed) == 2
+
+
+def test_verifiers_of_the_recipe_keep_documents_apart_with_the_reason(place, make):
+    folder = place.folder
+    program = folder / "write.py"
+    program.write_text(
+        "import json, sys\n"
+        "for n, line in enumerate(sys.stdin):\n    row = json.loads(line)\n"
+        "    print(json.dumps({'id': row['id'], 'text': f'So we find that 2 + {n % 4} = 4 holds, as everybody knows.'}))\n"
+    )
+    (folder / "own.py").write_text("def any(document):\n    return len(document['text']) > 3\n")
+    place({"kind": "command", "command": [sys.executable, str(program)], "name": "writer"})
+    with (folder / "r.toml").open("a") as file:
+        file.write('[[verify]]\nkind = "arithmetic"\n[[verify]]\nkind = "function"\nfunction = "own.py:any"\n')
+    found = make.json()
+    assert (found["documents"], found["refused"]) == (10, {"verifier": 30})
+    assert found["verifiers"] == {"wrong_arithmetic": 30}
+    assert all("2 + 2 = 4" in row["text"] for row in rows_of(folder / "out.jsonl"))
+    apart = rows_of(folder / "out.jsonl.rejected.jsonl")
+    assert len(apart) == 30
+    assert all("wrong_arithmetic" in json.dumps(row) for row in apart)
+
+
+def test_a_judge_asks_the_recipes_own_endpoint_and_can_only_reject(place, make, server):
+    running = server(texts={"VERDICT": "VERDICT: FAIL"})
+    place(endpoint(running), limits=FAST)
+    with (place.folder / "r.toml").open("a") as file:
+        file.write('[[verify]]\nkind = "judge"\nquestion = "Is it true?"\n')
+    found = make.json("--limit", "5")
+    assert found["documents"] == 0
+    assert found["verifiers"] == {"judged_bad": found["refused"]["verifier"]}

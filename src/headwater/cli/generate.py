@@ -73,7 +73,7 @@ def generate(
     assert out is not None
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress, RejectLog(rejects) as log:
         try:
-            made = place.generate(found, parents or [], out, progress, rejects=log, limit=limit)
+            made = place.generate(found, parents or [], out, progress, rejects=log, limit=limit, folder=recipe.parent)
         except KeyboardInterrupt:
             print("Interrupted. What was answered is kept; the same command goes on.", file=sys.stderr)
             raise typer.Exit(130) from None

@@ -217,6 +217,9 @@ def gate(
         ),
     ] = None,
     delta: Delta = None,
+    verify: Annotated[
+        Path | None, typer.Option(help="TOML file with verifiers, one table [[verify]] each; see docs/verifiers.md.")
+    ] = None,
     keep_sealed: Annotated[
         bool, typer.Option("--keep-sealed", help="Do not show the certification panel's numbers.")
     ] = False,
@@ -241,6 +244,7 @@ def gate(
             "human.modality": modality or ("table" if target else None),
             "human.target": target,
             "gate.rule": rule,
+            "gate.verify": None if verify is None else _verifiers_in(verify),
         }
     )
     if not settings.human.paths and not settings.human.reserve:
@@ -426,6 +430,22 @@ def _print_plan(settings: "Settings", writes: list[Path], *, as_json: bool, loop
     if loops:
         print(f"Arms: {', '.join(settings.loop.arms)}, {settings.loop.generations} generations each")
     print(f"Gate: rule {settings.gate.rule}, delta {settings.gate.delta}, seed {settings.seed}")
+
+
+def _verifiers_in(path: Path) -> list[Any]:
+    """Return the tables ``[[verify]]`` of a file, with the files they name starting in its folder."""
+    import tomllib
+
+    from headwater.config import verifiers_from
+
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"{path} cannot be read as TOML: {error}"], "--verify") from error
+    found = values.get("verify")
+    if set(values) != {"verify"} or not isinstance(found, list):
+        raise ConfigError([f"{path} must hold tables [[verify]] and nothing else"], "--verify")
+    return verifiers_from(path.parent, found)
 
 
 def _columns(

@@ -22,6 +22,8 @@ from headwater.gate import (
     Selection,
     token_counts,
 )
+from headwater.gate.checks import Check
+from headwater.gate.verifiers import verifiers_of
 from headwater.generate import own_output
 from headwater.lineage import heterozygosity
 from headwater.loop.learners import WORK, proxy_of
@@ -116,7 +118,17 @@ class TextWorld(World):
         if self.removed is not None:
             sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
             copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
-        return HardChecks.against(self.train, panels, self.settings.gate, copies=copies)
+        return HardChecks.against(self.train, panels, self.settings.gate, self._verifiers(), copies=copies)
+
+    def _verifiers(self) -> tuple[Check, ...]:
+        """Return the verifiers of the settings; parents of machine documents are human ones that are in no panel."""
+        if not self.settings.gate.verify:
+            return ()
+        parts = [self.split[part] for part in (Part.TRAIN, Part.SOURCES)]
+        texts: dict[str, str] = {}
+        for table in parts:
+            texts |= zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True)
+        return verifiers_of(self.settings.gate.verify, parents=texts, where="[[gate.verify]]")
 
     def measure(self, arm: str, generation: int, model: NgramModel, training_set: pa.Table) -> GenerationRecord:
         """Return the measures of a model and of the set it was trained on."""
