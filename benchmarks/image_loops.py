@@ -24,7 +24,7 @@ from headwater.config import Settings
 from headwater.gate import GateState
 from headwater.loop.arms import gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.image_world import ImageWorld
-from headwater.loop.world import GenerationRecord
+from headwater.loop.world import GenerationRecord, World
 from headwater.models import VaeLearner
 from headwater.models.labelled_images import image_documents
 from headwater.store import Part, split_by_group
@@ -63,7 +63,7 @@ def world_of(
     return ImageWorld.on(split, settings, side, each)
 
 
-def run_arm(world: ImageWorld, arm: str, generations: int) -> tuple[list[GenerationRecord], pa.Table, GateState | None]:
+def run_arm(world: World, arm: str, generations: int) -> tuple[list[GenerationRecord], pa.Table, GateState | None]:
     """Return the measures of every generation of an arm, its last training set, and its gate's last state."""
     rng = np.random.default_rng(world.settings.seed)
     regime, training = regime_of(arm, world), world.train

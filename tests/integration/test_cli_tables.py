@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -67,6 +68,16 @@ def test_the_report_speaks_of_rows(project: tuple[Path, dict]) -> None:
     page = (folder / ".headwater" / "runs" / result["run"] / "report.html").read_text("utf-8")
     assert "nats per row" in page
     assert "nats per word" not in page
+    assert "this proxy (gradient-boosted trees that predict label)" in page
+    said = re.sub(
+        r"<svg.*?</svg>|<pre>.*?</pre>",
+        "",
+        page.partition('<section aria-labelledby="references">')[0],
+        flags=re.DOTALL,
+    )
+    said = re.sub(r"<[^>]*>", " ", said.partition("<body")[2])
+    for word in ("word", "words", "token", "tokens", "documents", "Bits per byte", "vocabulary", "n-gram", "language"):
+        assert not re.search(rf"\b{word}\b", said), word
 
 
 def test_a_killed_run_on_a_table_resumes_to_the_same_numbers(project: tuple[Path, dict], tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ def test_a_target_of_numbers_is_scored_in_nats_of_a_normal_law() -> None:
     assert 0.70 < loss.mean < 0.95
 
 
+def test_a_target_of_one_number_costs_a_bounded_loss() -> None:
+    table = pa.table({"x": np.arange(100.0), "y": np.arange(100.0)})
+    form = TableForm.of(table, "y")
+    rows = form.conform(table)
+    same = rows.set_column(1, VALUE + "y", pa.array([99.0] * 100))
+    loss = BoostingLearner(form).fit(same, np.random.default_rng(0)).loss(rows).nats
+    assert loss.max() == pytest.approx(np.log(99 / 0.01))
+
+
 @pytest.mark.parametrize("learner", [CopulaLearner, BoostingLearner])
 def test_too_few_rows_are_refused(learner: type, form: TableForm, values: pa.Table) -> None:
     with pytest.raises(NotEnoughData, match="at least"):

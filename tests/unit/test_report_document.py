@@ -380,5 +380,6 @@ def test_a_gate_that_admits_nothing_says_so():
 
 def test_all_references_of_a_run_are_listed(html):
     elsewhere = {Topic.CURATION, Topic.LAB, Topic.DETECTION, Topic.CONFORMAL, Topic.SHARE, Topic.MARKS, Topic.FORECAST}
+    elsewhere.add(Topic.ROWS)
     shown = sum(one.topic not in elsewhere for one in REFERENCES)
     assert html.count("Here: ") == shown + 1  # and where the inbreeding coefficient comes from

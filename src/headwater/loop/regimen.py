@@ -61,7 +61,10 @@ def regimens(settings: Settings, human_tokens: int) -> tuple[Regimen, ...]:
     """
     model, trainer = settings.model, settings.trainer
     share = trainer.machine_share
-    if model.kind == "ngram":
+    if settings.human.modality == "table":
+        name = f"gradient-boosted trees that predict {settings.human.target}"
+        proxy = Regimen("proxy", name, None, None, 1.0 if share is None else share, 1)
+    elif model.kind == "ngram":
         # it counts, so every document is read once; the mix has the student's share
         proxy = Regimen("proxy", f"n-gram model of order {model.order}", None, 1.0, 1.0 if share is None else share, 1)
     elif model.kind == "command":

@@ -20,6 +20,7 @@ from headwater.models.table_form import VALUE, TableForm
 _FLOOR = 0.01  # share of every prediction that is spread evenly: no row costs more than ln(classes / 0.01)
 _LEAST_ROWS = 20
 _HELD_OUT = 0.2
+_LEAST_DEVIATION = 1e-6  # of the human range: rows whose target is one number
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,9 @@ class BoostingModel:
         ones = np.ones(samples.num_rows, np.int64)
         if self.form.target_column.numeric:
             error = (target - self.trees.predict(features)) / self.deviation
-            # A normal law with a hundredth of a ten times wider one: one wild row does not decide alone.
-            narrow, wide = _log_normal(error, 1.0), _log_normal(error, 10.0)
-            return Losses(
-                math.log(self.deviation) - np.logaddexp(narrow + math.log1p(-_FLOOR), wide + math.log(_FLOOR)), ones
-            )
+            # A normal law, a hundredth of it spread over the human range: no row costs more than ln(range / 0.01).
+            narrow = _log_normal(error) - math.log(self.deviation) + math.log1p(-_FLOOR)
+            return Losses(-np.logaddexp(narrow, math.log(_FLOOR / _range(self.form))), ones)
         classes = self.form.target_column.categories
         assert classes is not None
         probability = np.full((samples.num_rows, len(classes)), _FLOOR / len(classes))
@@ -84,7 +83,7 @@ class BoostingLearner:
         order = rng.permutation(len(target))
         held, rest = np.split(order, [max(1, round(_HELD_OUT * len(order)))])
         error = target[held] - self._trees(features[rest], target[rest]).predict(features[held])
-        deviation = float(np.sqrt(np.mean(np.square(error)))) or 1.0
+        deviation = max(float(np.sqrt(np.mean(np.square(error)))), _LEAST_DEVIATION * _range(self.form))
         return BoostingModel(self.form, self._trees(features, target), deviation)
 
     def _trees(self, features: NDArray[np.float64], target: NDArray[np.float64]) -> Any:
@@ -121,5 +120,11 @@ def _inputs(form: TableForm, table: pa.Table) -> tuple[NDArray[np.float64], NDAr
     return features, form.codes(table.select([VALUE + form.target]), [form.target])[:, 0]
 
 
-def _log_normal(error: NDArray[np.float64], deviation: float) -> NDArray[np.float64]:
-    return -0.5 * np.square(error / deviation) - math.log(deviation * math.sqrt(2 * math.pi))
+def _range(form: TableForm) -> float:
+    """Return how far the human values of the target lie apart."""
+    column = form.target_column
+    return (column.high - column.low) or 1.0
+
+
+def _log_normal(error: NDArray[np.float64]) -> NDArray[np.float64]:
+    return -0.5 * np.square(error) - 0.5 * math.log(2 * math.pi)

@@ -23,6 +23,7 @@ class Topic(StrEnum):
     SHARE = "corpus share"
     MARKS = "marks"
     FORECAST = "forecast"
+    ROWS = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,38 @@ REFERENCES: tuple[Reference, ...] = (
         "Computer Speech & Language 13(4), 359–394",
         "its interpolated form",
         doi="10.1006/csla.1999.0128",
+    ),
+    Reference(
+        "friedman2001",
+        Topic.ROWS,
+        ("Friedman, Jerome H.",),
+        "Greedy function approximation: A gradient boosting machine",
+        2001,
+        "The Annals of Statistics 29(5), 1189–1232",
+        "boosted trees, the proxy by which rows are judged",
+        doi="10.1214/aos/1013203451",
+    ),
+    Reference(
+        "esteban2017",
+        Topic.ROWS,
+        ("Esteban, Cristóbal", "Hyland, Stephanie L.", "Rätsch, Gunnar"),
+        "Real-valued (medical) time series generation with recurrent conditional GANs",
+        2017,
+        "arXiv preprint",
+        "judging generated data by training on them and testing on real data",
+        kind="misc",
+        arxiv="1706.02633",
+    ),
+    Reference(
+        "patki2016",
+        Topic.ROWS,
+        ("Patki, Neha", "Wedge, Roy", "Veeramachaneni, Kalyan"),
+        "The Synthetic Data Vault",
+        2016,
+        "Proceedings of the IEEE International Conference on Data Science and Advanced Analytics (DSAA), 399–410",
+        "the Gaussian copula of mixed columns, the loops' own generator of rows",
+        kind="inproceedings",
+        doi="10.1109/DSAA.2016.49",
     ),
     Reference(
         "shumailov2024",

@@ -106,6 +106,8 @@ def render_gate_report(result: GateResult) -> str:
 
 
 def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
+    if result.modality != "text":
+        topics = [*(topic for topic in topics if topic not in _OF_TEXTS), Topic.ROWS]
     entries = references(topics)
     if values.get("inbreeding"):
         entries += cited(["wright1931"])[0]
@@ -124,9 +126,12 @@ def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topi
         bibtex=bibtex(entries),
         **values,
     )
-    return in_words_of(result.modality, page)
+    body, mark, works = page.partition(_REFERENCES)  # titles of works stay as they are
+    return in_words_of(result.modality, body) + mark + works
 
 
+_OF_TEXTS = {Topic.MODEL, Topic.SELECTION, Topic.CHECKS, Topic.MEASURES}
+_REFERENCES = '<section aria-labelledby="references">'
 _ORDER = {Verdict.ADMITTED: 0, Verdict.QUARANTINED: 1, Verdict.REJECTED: 2}
 
 
