@@ -52,15 +52,19 @@ class HumanSettings(Section):
     reserve: bool = Field(
         default=False, description="take the documents of the project's reserve, in the parts they have there"
     )
-    modality: Literal["text", "table"] = Field(default="text", description="what a document is: a text, or a row")
-    target: Column = Field(default=None, description="table: the column that the rows are to help to predict")
+    modality: Literal["text", "table", "image"] = Field(
+        default="text", description="what a document is: a text, a row, or a labelled image"
+    )
+    target: Column = Field(
+        default=None, description="table: the column to predict; image: the array or column with labels"
+    )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "HumanSettings":
-        if self.modality == "table" and not (self.paths and self.target):
-            raise ValueError('modality = "table" needs paths and a target: the column to predict')
-        if self.modality == "table" and self.reserve:
-            raise ValueError("the reserve holds texts; give the files of a table as paths")
+        if self.modality != "text" and not (self.paths and self.target):
+            raise ValueError(f'modality = "{self.modality}" needs paths and a target: what is to be predicted')
+        if self.modality != "text" and self.reserve:
+            raise ValueError("the reserve holds texts; give files as paths")
         if self.modality == "text" and self.target:
             raise ValueError('target names a column of a table; set modality = "table" too')
         if self.reserve and self.paths:

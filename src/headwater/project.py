@@ -38,7 +38,7 @@ from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
 from headwater.loop.versions import used_versions
-from headwater.models.table_form import rows_as_given
+from headwater.models.payload import as_given
 from headwater.origin import AuditResult, annotate, audit
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_names, write_described
 from headwater.origin.inputs import check_inputs
@@ -158,9 +158,10 @@ class Project:
             run_id: name of the run; by default the time and a digest of the settings.
             started: told the run's folder before any work is done.
         """
+        arrays = settings.human.modality != "text"
         for paths in (settings.human.paths, settings.stream.paths):
             if paths:
-                expand_paths(paths)  # a mistyped path leaves no failed run behind
+                expand_paths(paths, arrays=arrays)  # a mistyped path leaves no failed run behind
         folder = RunFolder.create(self.folder, settings.model_dump(exclude_none=True), run_id=run_id)
         started(folder)
         return self._finish(folder, settings, progress)
@@ -191,18 +192,18 @@ class Project:
                 that was changed because of a verdict needs human documents that are new.
         """
         formats = _formats(out, report)
-        if out is not None and settings.human.modality == "table":
+        if out is not None and settings.human.modality != "text":
             formats[out] = (".parquet",)
         check_outputs((*settings.human.paths, *settings.stream.paths), formats)
         store = store_folder(self.folder)
         judgement = judge_files(settings, progress, rejects, reveal=reveal, store=store)
         result = judgement.result
-        if out is not None and settings.human.modality == "table":
+        if out is not None and settings.human.modality != "text":
             batches = list(judgement.batches())
             write_parquet(
                 out.with_name(f"{out.name}.verdicts.parquet"), pa.concat_tables([rows for _, rows in batches])
             )
-            write_parquet(out, rows_as_given(pa.concat_tables([documents for documents, _ in batches])))
+            write_parquet(out, as_given(pa.concat_tables([documents for documents, _ in batches])))
         elif out is not None:
             inputs = inputs_of(settings.stream.paths)
             with parquet_file(out.with_name(f"{out.name}.verdicts.parquet"), VERDICT) as verdicts:

@@ -6,7 +6,8 @@ import pytest
 
 from headwater.errors import InputError, NotEnoughData
 from headwater.models import BoostingLearner, CopulaLearner, TableForm
-from headwater.models.table_form import VALUE, row_texts, rows_as_given, value_columns
+from headwater.models.payload import as_given
+from headwater.models.table_form import VALUE, row_texts, value_columns
 
 ROWS = 3000
 
@@ -180,6 +181,4 @@ def test_rows_go_out_under_the_users_names(values: pa.Table) -> None:
     table = table.append_column("parents", pa.array([[]] * ROWS, pa.list_(pa.string())))
     table = table.append_column("generation", pa.array([1] * ROWS))
     assert value_columns(table).column_names == ["x", "z", "age", "kind", "member", "label"]
-    assert rows_as_given(table).column_names[-4:] == [
-        f"headwater.{n}" for n in ("id", "recipe", "parents", "generation")
-    ]
+    assert as_given(table).column_names[-4:] == [f"headwater.{n}" for n in ("id", "recipe", "parents", "generation")]

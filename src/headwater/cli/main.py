@@ -62,8 +62,8 @@ app.command(epilog="Example: headwater forecast --mine team.toml --what-if gate.
 
 Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
-Modality = Annotated[str | None, typer.Option(help="What a document is: text, or table for the row of a table.")]
-Target = Annotated[str | None, typer.Option(help="Table: the column that the rows are to help to predict.")]
+Modality = Annotated[str | None, typer.Option(help="What a document is: text, table (a row) or image.")]
+Target = Annotated[str | None, typer.Option(help="Column to predict; of images the array or column with labels.")]
 Group = Annotated[str | None, typer.Option(help="Column naming the unit of independence of human documents.")]
 HumanOrigin = Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")]
 RecipeColumn = Annotated[
@@ -412,8 +412,9 @@ def _print_plan(settings: "Settings", writes: list[Path], *, as_json: bool, loop
     from headwater.cli.output import print_json
     from headwater.sources import expand_paths
 
-    human = [str(path) for path in expand_paths(settings.human.paths)] if settings.human.paths else []
-    stream = [str(path) for path in expand_paths(settings.stream.paths)] if settings.stream.paths else []
+    rows = settings.human.modality != "text"
+    human = [str(path) for path in expand_paths(settings.human.paths, arrays=rows)] if settings.human.paths else []
+    stream = [str(path) for path in expand_paths(settings.stream.paths, arrays=rows)] if settings.stream.paths else []
     base = "the human reserve of the project" if settings.human.reserve else "the documentation installed with Python"
     plan = {
         "human": human or [base],

@@ -1,6 +1,6 @@
 """The world of labelled images: a model per label that draws, and a classifier that says whether the drawings help."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +49,7 @@ class ImageWorld(World):
     """Fits what draws the images of one label."""
     removed: pa.Table | None = None
     work: Path = Path(".headwater") / WORK
+    tell: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
     learner: LabelledImageLearner = field(init=False, compare=False)
     proxy: ImageClassifierLearner = field(init=False, compare=False)
 
@@ -87,6 +88,11 @@ class ImageWorld(World):
             removed,
             cls.work if work is None else work,
         )
+
+    @property
+    def least_items(self) -> int:
+        """Images a recipe needs before it is tested: one where a text needs twenty tokens."""
+        return max(self.settings.gate.least_tokens // 20, 1)
 
     def encode(self, table: pa.Table) -> pa.Table:
         """Return images with the column ``unit``: their group."""

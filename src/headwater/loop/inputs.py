@@ -81,7 +81,7 @@ def fingerprint(paths: tuple[str, ...]) -> str:
 
     A resumed run compares it, so that it can never go on with files that have changed.
     """
-    return content_digest(expand_paths(paths))
+    return content_digest(expand_paths(paths, arrays=True))
 
 
 def content_digest(files: Iterable[Path]) -> str:

@@ -39,7 +39,7 @@ from headwater.loop.text_world import TextWorld
 from headwater.loop.versions import used_versions
 from headwater.loop.world import GenerationRecord, HardChecker, SampleText, World
 from headwater.loop.worlds import human_of, made_stream, stream_of, world_of
-from headwater.models.table_form import VALUE, rows_as_given
+from headwater.models.payload import as_given, payload_columns
 from headwater.origin.exported import Described, inputs_of, mark_exported, record_of, write_described
 from headwater.origin.own_output import record_generated
 from headwater.origin.records import DataSetRecord, Input
@@ -430,7 +430,7 @@ class _Run:
         if self.settings.human.modality == "text":
             self._write(admitted, self.folder.path / "admitted.jsonl.zst", record)
             return
-        write_parquet(self.folder.path / "admitted.parquet", rows_as_given(admitted))
+        write_parquet(self.folder.path / "admitted.parquet", as_given(admitted))
 
     def _result(
         self,
@@ -485,8 +485,7 @@ _STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
 
 def _written(table: pa.Table) -> pa.Table:
     """Return documents as they are written down: the document's columns, and the values of rows."""
-    values = [name for name in table.column_names if name.startswith(VALUE)]
-    return table.select([*DOCUMENT.names, *values])
+    return table.select([*DOCUMENT.names, *payload_columns(table)])
 
 
 def _parts(world: World) -> pa.Table:

@@ -27,7 +27,7 @@ from headwater.loop.student import StudentRecord, heed_student, student_warnings
 from headwater.loop.versions import used_versions
 from headwater.loop.world import HardChecker
 from headwater.loop.worlds import human_of, stream_of, world_of
-from headwater.models.table_form import VALUE
+from headwater.models.payload import payload_columns
 from headwater.schema import DOCUMENT, Verdict, digest
 from headwater.sources import expand_paths
 from headwater.store import SplitRow, toml_text
@@ -128,7 +128,7 @@ def judge_files(
     check_commands(settings)
     files = [paths for paths in (settings.human.paths, settings.stream.paths) if paths]
     for paths in files:
-        expand_paths(paths)  # a mistyped path is found before anything is read
+        expand_paths(paths, arrays=settings.human.modality != "text")  # a mistyped path is found first
     rejects.unlink(missing_ok=True)  # those of an earlier call
     progress(0, 4, "reading human documents")
     human = human_of(settings, rejects, lambda detail: progress(0, 4, f"reading human documents: {detail}"), store)
@@ -191,7 +191,6 @@ def judge_files(
 def _documents(table: pa.Table) -> pa.Table:
     """Return the documents without the columns of the vocabulary, with the values of rows."""
     documents = table.select(DOCUMENT.names).cast(DOCUMENT)
-    for name in table.column_names:
-        if name.startswith(VALUE):
-            documents = documents.append_column(name, table[name])
+    for name in payload_columns(table):
+        documents = documents.append_column(name, table[name])
     return documents

@@ -6,6 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from headwater.config import Settings
+from headwater.loop.image_inputs import height_of, read_image_stream, read_images
+from headwater.loop.image_stream import make_image_stream
+from headwater.loop.image_world import ImageWorld
 from headwater.loop.inputs import HumanInput, StreamInput, read_human, read_stream
 from headwater.loop.quickstart import make_stream
 from headwater.loop.row_inputs import form_of, read_row_stream, read_rows
@@ -26,6 +29,8 @@ def human_of(settings: Settings, rejects: Path, say: Say, store: Path | None) ->
     """
     if settings.human.modality == "table":
         return read_rows(settings)
+    if settings.human.modality == "image":
+        return read_images(settings)
     return read_human(settings, rejects, say, store=store)
 
 
@@ -41,6 +46,8 @@ def world_of(split: Split, settings: Settings, human: HumanInput, work: Path | N
     """
     if settings.human.modality == "table":
         return table_world(split, settings, form_of(human.table, settings), human.removed, work)
+    if settings.human.modality == "image":
+        return ImageWorld.on(split, settings, height_of(human.table), None, human.removed, work=work)
     return TextWorld.on(split, settings, human.removed, work=work, tell=say)
 
 
@@ -54,6 +61,8 @@ def stream_of(world: World, settings: Settings, rejects: Path, say: Say, human: 
 
     if isinstance(world, TableWorld):
         found = read_row_stream(settings, world.form)
+    elif isinstance(world, ImageWorld):
+        found = read_image_stream(settings, world.form.height * world.form.width)
     else:
         found = read_stream(settings, rejects, say, human=human.everything)
     return replace(found, table=world.encode(found.table))
@@ -63,5 +72,7 @@ def made_stream(world: World) -> pa.Table:
     """Return the stream that a run makes for itself where it is given none."""
     if isinstance(world, TableWorld):
         return make_table_stream(world)
+    if isinstance(world, ImageWorld):
+        return make_image_stream(world)
     assert isinstance(world, TextWorld)
     return make_stream(world)

@@ -152,14 +152,6 @@ def value_columns(table: pa.Table) -> pa.Table:
     return table.select(names).rename_columns([name.removeprefix(VALUE) for name in names])
 
 
-def rows_as_given(table: pa.Table) -> pa.Table:
-    """Return documents as a table of the user's columns, with what is known of each row in ``headwater.<column>``."""
-    rows = value_columns(table)
-    for name in ("id", "recipe", "parents", "generation"):
-        rows = rows.append_column(f"headwater.{name}", table[name])
-    return rows
-
-
 def _rows(lists: Sequence[Sequence[Any]]) -> Iterable[tuple[Any, ...]]:
     return zip(*lists, strict=True)
 

@@ -311,7 +311,7 @@ def inputs_of(paths: Iterable[str]) -> tuple[Input, ...]:
     Raises:
         InputError: a path stands for nothing.
     """
-    return inputs_named([_shown(str(file)) for file in expand_paths(paths)])
+    return inputs_named([_shown(str(file)) for file in expand_paths(paths, arrays=True)])
 
 
 def inputs_named(names: Sequence[str]) -> tuple[Input, ...]:

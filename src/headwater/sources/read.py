@@ -71,11 +71,19 @@ def format_of(path: Path) -> str | None:
     return None
 
 
-def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
+ARRAYS = ".npz"
+"""Suffix of files with arrays, which hold images or series and no documents."""
+
+
+def expand_paths(patterns: Iterable[str | Path], *, arrays: bool = False) -> list[Path]:
     """Return the files that files, folders and glob patterns stand for, without repeats.
 
     Folders are searched recursively; in folders and patterns hidden files, unknown formats and what Headwater wrote
     beside a data file (records, verdicts) are passed over. The order is that of the patterns, and by name within each.
+
+    Args:
+        patterns: files, folders and glob patterns.
+        arrays: whether files with arrays (.npz) may be named.
 
     Raises:
         InputError: something does not exist, holds no readable file or has an unknown suffix.
@@ -88,7 +96,7 @@ def expand_paths(patterns: Iterable[str | Path]) -> list[Path]:
             if not matches:
                 raise InputError(f"no readable file in folder {path}. Known formats: {_KNOWN}.")
         elif path.exists():
-            if format_of(path) is None:
+            if format_of(path) is None and not (arrays and path.suffix == ARRAYS):
                 raise InputError(f"unknown format of {path}. Known: {_KNOWN}. Rename the file if it is one of them.")
             matches = [path]
         elif _GLOB_SIGNS.intersection(str(pattern)):
@@ -360,7 +368,7 @@ def check_outputs(inputs: Sequence[str], outputs: Mapping[Path, tuple[str, ...]]
     Raises:
         InputError: an input is nowhere, a suffix is unknown, a folder is missing, or an output would replace an input.
     """
-    read = {path.resolve() for path in expand_paths(inputs)}  # a mistyped path leaves no failed run behind
+    read = {path.resolve() for path in expand_paths(inputs, arrays=True)}  # a mistyped path leaves no failed run behind
     for path, suffixes in outputs.items():
         if not path.name.endswith(suffixes):
             raise InputError(f"unknown format of {path}. Known here: {', '.join(suffixes)}.")
