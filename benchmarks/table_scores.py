@@ -1,7 +1,8 @@
 """What scores of synthetic tables say beside what the tables are good for: SDMetrics and the gate's own measure.
 
-Tables of known worth are made from the human training rows: the rows themselves (a perfect copy), the copula's output
-after one generation and after ten of training on itself, and rows whose target is shuffled. Each is scored by SDMetrics
+Tables of known worth are made: the human training rows themselves (a perfect copy), the copula's output after one
+generation and after ten of training on itself, rows whose target or whose every column is shuffled, and human rows the
+model has not seen with a tenth of their other columns exchanged. Each is scored by SDMetrics
 (in an environment of its own) and judged: by the hard checks, and by what a classifier gains on the final panel when
 the table joins the human training rows. A score misleads where it ranks a table high that is a copy or does harm.
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from loops import markdown
 from peers.environments import peer_python
@@ -25,6 +27,7 @@ from headwater.config import Settings
 from headwater.loop.comparison import gain_of
 from headwater.loop.inputs import split_human
 from headwater.loop.row_inputs import form_of, read_rows
+from headwater.loop.table_stream import make_table_stream
 from headwater.loop.table_world import TableWorld, table_world
 from headwater.models.table_form import VALUE, value_columns
 
@@ -46,6 +49,10 @@ def tables_of(world: TableWorld) -> Mapping[str, pa.Table]:
     shuffled = first.set_column(at, name, first[name].take(pa.array(rng.permutation(size))))
     made = {"copy of the training rows": values, "copula": first}
     made |= {f"copula, generation {GENERATIONS}": last, "copula, target shuffled": shuffled}
+    stream = make_table_stream(world)
+    for name in ("shuffled-columns", "unseen-perturbed"):
+        rows = stream.filter(pc.equal(stream["recipe"], name)).slice(0, size)
+        made[name] = rows.select(values.column_names)
     return {key: world.made(table, name=key) for key, table in made.items()}
 
 
@@ -58,7 +65,7 @@ def scores_of(python: Path, real: pa.Table, tables: Mapping[str, pa.Table]) -> M
         for name, path in paths.items():
             pq.write_table(value_columns(tables[name]), path)
         command = [str(python), str(script), f"{folder}/real.parquet", *paths.values()]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout)
     return {name: found[path] for name, path in paths.items()}
 
@@ -76,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     for seed in range(asked.seeds):
         human = {"paths": [asked.table], "modality": "table", "target": asked.target}
-        settings = Settings.model_validate({"seed": seed, "human": human, "stream": {"paths": [asked.table]}})
+        settings = Settings.model_validate({"seed": seed, "human": human})
         read = read_rows(settings)
         some = np.sort(np.random.default_rng([seed, 40]).permutation(read.table.num_rows)[: asked.rows])
         table = read.table.take(pa.array(some))

@@ -141,3 +141,19 @@ def test_what_cannot_be_used_is_said_in_one_message(
     done = carried_out("run", *arguments, cwd=tmp_path, code=2)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_gate_speaks_of_rows_and_says_what_it_leaves_out(project: tuple[Path, dict], tmp_path: Path) -> None:
+    folder, _ = project
+    few = rows(7, 600)
+    many = few.take(pa.array(np.random.default_rng(1).integers(600, size=50_001)))
+    pq.write_table(few, tmp_path / "few.parquet")
+    pq.write_table(many, tmp_path / "many.parquet")
+    done = carried_out(
+        "gate", "few.parquet", "many.parquet", "--human", str(folder / "human.parquet"), "--target", "label",
+        "--out", "admitted.parquet", cwd=tmp_path,
+    )  # fmt: skip
+    assert "nats per row" in done.stdout
+    assert "admitted rows: admitted.parquet" in done.stdout
+    assert "Recipe many has 50,001 rows in many.parquet; the first 50,000 are judged" in done.stdout
+    assert not any(word in done.stdout for word in (" tokens", " per word", "documents"))

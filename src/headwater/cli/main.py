@@ -258,6 +258,7 @@ def gate(
         return
     from headwater.cli.output import documents_json, print_json, recipes_json, recipes_summary, remarks, training_json
     from headwater.cli.progress import progress_on
+    from headwater.report.wording import in_words_of
 
     with progress_on(sys.stderr.isatty(), quiet=quiet) as progress:
         judged = place.gate(settings, progress, rejects=rejects, out=out, report=report, reveal=not keep_sealed)
@@ -271,12 +272,13 @@ def gate(
             }
         )
     else:
-        print("\n".join(recipes_summary(judged.cards)))
+        lines = recipes_summary(judged.cards)
         if out is not None:
-            print(f"\n{judged.admitted_documents:,} admitted documents: {out}")
+            lines += ["", f"{judged.admitted_documents:,} admitted documents: {out}"]
         if report is not None:
-            print(f"Report: {report}")
-        print("\n".join(remarks(judged.reading, judged.warnings, str(rejects))))
+            lines.append(f"Report: {report}")
+        lines += remarks(judged.reading, judged.warnings, str(rejects))
+        print(in_words_of(judged.modality, "\n".join(lines)))
     _exit_with_findings(judged, check=check)
 
 

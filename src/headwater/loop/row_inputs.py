@@ -113,6 +113,11 @@ def read_row_stream(settings: Settings, form: TableForm) -> StreamInput:
             warnings.append(f"{path} lacks the columns {', '.join(missing)}; its rows fail the check of values.")
         values = form.conform(table)
         recipes = _column(table, wanted.recipe) or [path.name.split(".")[0]] * table.num_rows
+        warnings += [
+            f"Recipe {name} has {many:,} rows in {path}; the first {MOST_RECIPE_ROWS:,} are judged, the others are not."
+            for name, many in Counter(recipes).items()
+            if many > MOST_RECIPE_ROWS
+        ]
         parents = _lists(table, wanted.parents or "parents")
         tables += [
             machine_rows(part, row_texts(part), recipe=name, parents=[parents[i] for i in rows])
