@@ -210,6 +210,11 @@ class GateSettings(Section):
         default=6, description="tests of a quarantined recipe before it is stopped"
     )
     least_words: Annotated[int, Field(ge=1)] = Field(default=10, description="words a machine document needs")
+    largest_effect: Annotated[float, Field(gt=0)] = Field(
+        default=2.0,
+        description="effect, in standard deviations, that no recipe is expected to have; a certification panel that "
+        "would miss even that certifies no more",
+    )
     verify: tuple[dict[str, Any], ...] = Field(
         default=(), description="verifiers, one table [[gate.verify]] each; see docs/verifiers.md"
     )

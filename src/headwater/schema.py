@@ -77,6 +77,7 @@ class Reason(StrEnum):
     NO_GAIN = "no_gain"
     TOO_SMALL = "too_small"
     SLICE_HARMED = "slice_harmed"
+    PANEL_EXHAUSTED = "panel_exhausted"
     INHERITED = "inherited"
     DESCENDS_FROM_PANEL = "descends_from_panel"
     IS_PANEL_DOCUMENT = "is_panel_document"
@@ -107,6 +108,7 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.UNDECIDED: "the evidence neither proves it useful nor harmful",
     Reason.NO_GAIN: "even the upper bound of its gain is not positive, so it is not tested any further",
     Reason.TOO_SMALL: "it has too few tokens for one test",
+    Reason.PANEL_EXHAUSTED: "the certification panel has decided too often to see any effect a recipe can have",
     Reason.SLICE_HARMED: "it helps on average but hurts a slice of the human documents",
     Reason.INHERITED: "the verdict of its recipe applies to it",
     Reason.DESCENDS_FROM_PANEL: "it was made from a sealed panel document, or belongs to its group",

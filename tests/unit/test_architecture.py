@@ -39,7 +39,7 @@ HEAVY = frozenset({"torch", "transformers", "sklearn", "duckdb", "altair", "vl_c
 
 # What each folder offers. A name that appears or disappears here is a decision.
 PUBLIC = {
-    "decide": """LAMBDA_GRID Decision Rule Transcript bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
+    "decide": """LAMBDA_GRID Decision Rule Transcript admits_effect bh_threshold clip_bound clip_differences conformal_p_values decide design_effect detectable_effect
         documents_needed e_lond_threshold generation_delta group_means log_e_value log_e_values plain_threshold prove_harm
         strict_threshold strict_threshold_with_harm units_for_effect""",
     "curate": """Curated curate PERSONAL_KINDS PRESETS C4Lines CurateResult CurateSettings Duplicates EvaluationItem

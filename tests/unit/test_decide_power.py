@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from headwater.decide import detectable_effect, documents_needed, units_for_effect
+from headwater.decide import admits_effect, detectable_effect, documents_needed, units_for_effect
 
 
 def test_more_documents_see_smaller_effects_and_higher_thresholds_larger_ones():
@@ -55,3 +55,10 @@ def test_no_number_of_units_shows_an_effect_that_is_none() -> None:
     assert units_for_effect(0.0, 4.0) is None
     assert units_for_effect(-0.1, 4.0) is None
     assert units_for_effect(1e-5, 8.0) is None
+
+
+@pytest.mark.parametrize(("units", "threshold"), [(60, 4.4), (350, 8.4), (1000, 15.1)])
+def test_an_effect_is_admitted_exactly_from_the_detectable_one_on(units: int, threshold: float) -> None:
+    effect = detectable_effect(units, threshold)
+    assert admits_effect(1.001 * effect, units, threshold)
+    assert not admits_effect(0.999 * effect, units, threshold)

@@ -598,3 +598,19 @@ def test_no_card_names_a_number_of_the_certification_panel_in_words(small: Small
     (shown,), (hidden,) = cards(checked, state), cards(checked, state, reveal=False)
     assert shown.reason is Reason.UNDECIDED
     assert (shown.sentence, shown.would_change) == (hidden.sentence, hidden.would_change)
+
+
+def test_a_panel_that_could_see_no_effect_any_more_certifies_nothing_and_says_so(small: Small) -> None:
+    gate = small.gate()
+    worn = replace(gate.start(), transcript=Transcript(100_000, 5_000))
+    assert not gate.certifier.exhausted(gate.start().transcript, 3.0, 2.0)
+    assert gate.certifier.exhausted(worn.transcript, 3.0, 2.0)
+    state = gate.judge(worn, small.fresh(), {}, generation=1)
+    status = state.statuses["fresh"]
+    assert (status.verdict, status.reason) == (Verdict.QUARANTINED, Reason.PANEL_EXHAUSTED)
+    assert state.transcript == worn.transcript  # nothing left the panel
+    assert not state.sealed
+    assert state.quarantine.num_rows == 60
+    # The same recipe on a new panel is what it was.
+    again = gate.judge(replace(state, transcript=Transcript()), small.fresh(seed=10), {}, generation=2)
+    assert again.statuses["fresh"].verdict is Verdict.ADMITTED

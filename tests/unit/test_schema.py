@@ -53,7 +53,7 @@ def test_codes_are_as_promised() -> None:
     assert [origin.value for origin in Origin] == ["human", "machine", "mixed", "unknown"]
     assert [stage.value for stage in Stage] == ["provenance", "checks", "utility", "slices"]
     assert {reason.value for reason in Reason} == {
-        "useful", "proven_harmful", "undecided", "no_gain", "too_small", "slice_harmed", "inherited",
+        "useful", "proven_harmful", "undecided", "no_gain", "too_small", "slice_harmed", "inherited", "panel_exhausted",
         "descends_from_panel", "is_panel_document", "panel_contamination", "training_copy", "exact_duplicate",
         "near_duplicate", "too_short", "truncated", "repetitive", "not_text", "check_failed", "revoked", "demoted",
         "invalid_value", "wrong_answer", "wrong_arithmetic", "schema_violated", "tests_failed", "unfaithful", "judged_bad",

@@ -5,7 +5,7 @@ from headwater.decide.conformal import bh_threshold, conformal_p_values
 from headwater.decide.decision import Decision, decide, prove_harm
 from headwater.decide.evalue import LAMBDA_GRID, log_e_value, log_e_values
 from headwater.decide.groups import design_effect, group_means
-from headwater.decide.power import detectable_effect, documents_needed, units_for_effect
+from headwater.decide.power import admits_effect, detectable_effect, documents_needed, units_for_effect
 from headwater.decide.spending import (
     Rule,
     Transcript,
@@ -21,6 +21,7 @@ __all__ = [
     "Decision",
     "Rule",
     "Transcript",
+    "admits_effect",
     "bh_threshold",
     "clip_bound",
     "clip_differences",

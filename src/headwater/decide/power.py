@@ -61,6 +61,14 @@ def detectable_effect(
     return high
 
 
+def admits_effect(effect: float, units: int, threshold: float, clip_sd: float = 3.0, power: float = 0.8) -> bool:
+    """Return whether an effect is admitted with the stated power; arguments as for :func:`detectable_effect`."""
+    normal = NormalDist()
+    noise = np.array([normal.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)])
+    u = np.clip(effect + noise, -clip_sd, clip_sd) / clip_sd
+    return _log_e_at(u, units, normal.inv_cdf(1.0 - power)) >= threshold
+
+
 def documents_needed(log_e: float, units: int, threshold: float) -> int | None:
     """Return roughly how many independent units would reach the threshold if each brought the same evidence.
 

@@ -140,6 +140,8 @@ def _would_change(status: RecipeStatus, decision: Decision | None) -> str:
             "A proxy that is trained as the student is: compare both under How proxy and student are trained, and "
             "judge the recipe anew on human documents that are new."
         )
+    if status.reason is Reason.PANEL_EXHAUSTED:
+        return "A new certification panel: add human documents and let the panel rotate, or judge less often."
     if status.reason is Reason.TOO_SMALL:
         missing = (status.threshold or 0) - (status.measured or 0)
         return f"{missing:,.0f} more tokens that pass the hard checks, then one test."

@@ -240,6 +240,9 @@ class Gate:
         else:
             losses = pair.losses(state.admitted, pool)
             state = replace(state, trainings=state.trainings + pair.taken())
+        if self.certifier.exhausted(state.transcript, self.settings.clip_multiple, self.settings.largest_effect):
+            # Nothing is asked, so nothing leaves the panel; the recipe waits for a new one.
+            return _quarantined(state, replace(status, reason=Reason.PANEL_EXHAUSTED), new)
         decision = self.certifier.decide(state.transcript, losses.certification[0], losses.certification[1])
         state = replace(
             state,

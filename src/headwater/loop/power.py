@@ -1,7 +1,7 @@
 """What the certification panel of a run can and cannot see, and what it would take to see more."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from headwater.errors import StoreError
 from headwater.loop.result import PowerFacts
 from headwater.loop.world import World
 from headwater.origin.reserve import BatchFacts, list_reserve
+from headwater.schema import Reason
 from headwater.store import Part
 
 _ENOUGH_DOCUMENTS = 500  # measured: power at an effect of 0.2 sd is 0.2 here and 0.03 at half of it
@@ -77,6 +78,22 @@ def panel_warnings(world: World, power: PowerFacts, store: Path | None = None) -
         f"{more:,} more human documents would bring the rest{_how_long(more, store)}."
     )
     return said
+
+
+def exhausted_warning(reasons: Iterable[str]) -> list[str]:
+    """Return what a reader must know where the certification panel could not decide any more.
+
+    Args:
+        reasons: reasons of the recipes that were judged.
+    """
+    waiting = sum(reason == Reason.PANEL_EXHAUSTED for reason in reasons)
+    if not waiting:
+        return []
+    return [
+        f"The certification panel is exhausted: it has decided so often that its threshold is out of reach of any effect "
+        f"a recipe can have, so {waiting} recipe{'s' * (waiting != 1)} {'were' if waiting != 1 else 'was'} not certified "
+        "and wait in quarantine. Add human documents and rotate the panel (headwater reserve add), or judge fewer recipes."
+    ]
 
 
 def arrival_per_day(batches: Sequence[BatchFacts]) -> float | None:

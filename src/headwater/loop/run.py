@@ -27,7 +27,7 @@ from headwater.loop.inputs import (
     split_human,
 )
 from headwater.loop.learners import WORK, check_commands, student_of
-from headwater.loop.power import panel_warnings, power_facts
+from headwater.loop.power import exhausted_warning, panel_warnings, power_facts
 from headwater.loop.quickstart import make_example
 from headwater.loop.records import admitted_record, human_inputs
 from headwater.loop.regimen import regimen_warnings, regimens, student_share
@@ -460,6 +460,9 @@ class _Run:
                 *panel_warnings(world, power, self.folder.store if self.settings.human.reserve else None),
                 *regimen_warnings(trained),
                 *student_warnings(students),
+                *exhausted_warning(
+                    [*(card.reason for card in judged.cards), *(r.reason for part in generations for r in part.rounds)]
+                ),
             ),
             split=world.split.rows,
             merged_groups=world.split.merged,

@@ -19,7 +19,7 @@ from headwater.loop.inputs import (
     stream_batches,
 )
 from headwater.loop.learners import WORK, check_commands, student_of
-from headwater.loop.power import panel_warnings, power_facts
+from headwater.loop.power import exhausted_warning, panel_warnings, power_facts
 from headwater.loop.regimen import Regimen, regimen_warnings, regimens
 from headwater.loop.result import CorpusFacts, PowerFacts, ReadFacts
 from headwater.loop.sealing import open_panels_for, panels_of, sealed_in_reserve
@@ -168,6 +168,7 @@ def judge_files(
             *human.warnings,
             *split_warnings,
             *stream.warnings,
+            *exhausted_warning(status.reason for status in state.statuses.values()),
             *panel_warnings(world, power, reserve),
             *regimen_warnings(trained),
             *student_warnings(students),
