@@ -42,6 +42,7 @@ def test_the_loop_on_images(folder: Path) -> None:
     run = folder / ".headwater" / "runs" / result["run"]
     assert pq.read_schema(run / "admitted.parquet").names[:2] == ["pixels", "label"]
     assert "nats per word" not in (run / "report.html").read_text("utf-8")
+    assert "this proxy (a logistic regression on pixels that predicts" in (run / "report.html").read_text("utf-8")
 
 
 def test_the_gate_on_images(folder: Path) -> None:

@@ -18,3 +18,10 @@ from headwater.report.wording import in_words_of
 def test_terms_are_exchanged_and_names_are_not(said: str, of_rows: str) -> None:
     assert in_words_of("table", said) == of_rows
     assert in_words_of("text", said) == said
+
+
+def test_images_have_words_of_their_own() -> None:
+    said = "<p>lost 90% of the rare words, 2 nats per word on human documents</p><th>Distinct words</th>"
+    assert in_words_of("image", said) == (
+        "<p>lost 90% of the coverage of human images, 2 nats per image on human images</p><th>Labels</th>"
+    )

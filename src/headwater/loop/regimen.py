@@ -61,8 +61,9 @@ def regimens(settings: Settings, human_tokens: int) -> tuple[Regimen, ...]:
     """
     model, trainer = settings.model, settings.trainer
     share = trainer.machine_share
-    if settings.human.modality == "table":
-        name = f"gradient-boosted trees that predict {settings.human.target}"
+    if settings.human.modality != "text":
+        kind = "gradient-boosted trees" if settings.human.modality == "table" else "a logistic regression on pixels"
+        name = f"{kind} that predict{'s' * (settings.human.modality == 'image')} {settings.human.target}"
         proxy = Regimen("proxy", name, None, None, 1.0 if share is None else share, 1)
     elif model.kind == "ngram":
         # it counts, so every document is read once; the mix has the student's share

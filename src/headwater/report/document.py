@@ -107,7 +107,8 @@ def render_gate_report(result: GateResult) -> str:
 
 def _render(template: str, result: RunResult | GateResult, topics: Sequence[Topic], **values: Any) -> str:
     if result.modality != "text":
-        topics = [*(topic for topic in topics if topic not in _OF_TEXTS), Topic.ROWS]
+        topics = [topic for topic in topics if topic not in _OF_TEXTS]
+        topics += [Topic.ROWS] if result.modality == "table" else []
     entries = references(topics)
     if values.get("inbreeding"):
         entries += cited(["wright1931"])[0]

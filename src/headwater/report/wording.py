@@ -46,13 +46,27 @@ _PHRASES: Mapping[str, str] = {
     "tokens": "rows",
     "Tokens": "Rows",
 }
+_OF_IMAGES: Mapping[str, str] = {
+    "of the rare words": "of the coverage of human images",
+    "of rare words kept": "of human images covered",
+    "Rare words kept": "Human images covered",
+    "Rare words still present": "Human images covered",
+    "Distinct words": "Labels",
+    "distinct words": "labels",
+    "the right answer": "the right label",
+    "the right answers": "the right labels",
+}
+
 _ALONE = r"(?<![\w./>-]){}(?![\w/-])"
 """A single word inside of a sentence."""
 
 
 def in_words_of(modality: str, text: str) -> str:
     """Return a text in the words of a modality; texts themselves are as they were."""
-    return text if modality == "text" else _ANY.sub(lambda found: _PHRASES[" ".join(found[0].split())], text)
+    if modality == "text":
+        return text
+    phrases, found = _WORDS["image" if modality == "image" else "table"]
+    return found.sub(lambda match: phrases[" ".join(match[0].split())], text)
 
 
 def _pattern(phrase: str) -> str:
@@ -62,4 +76,15 @@ def _pattern(phrase: str) -> str:
     return r"(?<!\w)" + r"\s+".join(words) + r"(?!\w)"
 
 
-_ANY = re.compile("|".join(_pattern(phrase) for phrase in sorted(_PHRASES, key=len, reverse=True)))
+def _compiled(phrases: Mapping[str, str]) -> tuple[Mapping[str, str], re.Pattern[str]]:
+    return phrases, re.compile("|".join(_pattern(phrase) for phrase in sorted(phrases, key=len, reverse=True)))
+
+
+def _images(words: str) -> str:
+    return re.sub(r"\brow(s?)\b", r"image\1", words).replace("Rows", "Images")
+
+
+_WORDS = {
+    "table": _compiled(_PHRASES),
+    "image": _compiled({**{key: _images(value) for key, value in _PHRASES.items()}, **_OF_IMAGES}),
+}
