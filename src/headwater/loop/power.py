@@ -90,9 +90,9 @@ def exhausted_warning(reasons: Iterable[str]) -> list[str]:
     if not waiting:
         return []
     return [
-        f"The certification panel is exhausted: it has decided so often that its threshold is out of reach of any effect "
-        f"a recipe can have, so {waiting} recipe{'s' * (waiting != 1)} {'were' if waiting != 1 else 'was'} not certified "
-        "and wait in quarantine. Add human documents and rotate the panel (headwater reserve add), or judge fewer recipes."
+        "The certification panel is exhausted: it has decided so often that its threshold is out of reach of any "
+        f"effect a recipe can have. Recipes that wait in quarantine because of it: {waiting}. Add human documents and "
+        "rotate the panel (headwater reserve add), or judge fewer recipes."
     ]
 
 
