@@ -52,17 +52,38 @@ class HumanSettings(Section):
     reserve: bool = Field(
         default=False, description="take the documents of the project's reserve, in the parts they have there"
     )
-    modality: Literal["text", "table", "image"] = Field(
-        default="text", description="what a document is: a text, a row, or a labelled image"
+    modality: Literal["text", "table", "image", "series"] = Field(
+        default="text", description="what a document is: a text, a row, a labelled image, or a window of a recording"
     )
     target: Column = Field(
-        default=None, description="table: the column to predict; image: the array or column with labels"
+        default=None, description="table: the column to predict; image: array or column with labels; series: label"
+    )
+    time: Column = Field(default=None, description="series: column with the time in seconds; none: rows are steps")
+    channels: tuple[str, ...] = Field(
+        default=(), description="series: columns or signals of a window; empty: all that are dense enough and change"
+    )
+    rate: Annotated[PositiveNumber | None, _EmptyIsNone] = Field(
+        default=None, description="series: steps per second; none: that of the times, or 10 where signals differ"
+    )
+    window: Annotated[int, Field(ge=4)] = Field(default=20, description="series: steps of a window")
+    stride: Annotated[PositiveCount | None, _EmptyIsNone] = Field(
+        default=None, description="series: steps from one window to the next; none: half a window"
+    )
+    segment: Annotated[PositiveCount | None, _EmptyIsNone] = Field(
+        default=None, description="series: steps that are one unit of independence; none: the group's, or three windows"
+    )
+    gap: Annotated[Annotated[int, Field(ge=0)] | None, _EmptyIsNone] = Field(
+        default=None, description="series: steps left out after each segment; none: one stride"
     )
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "HumanSettings":
-        if self.modality != "text" and not (self.paths and self.target):
+        if self.modality in {"table", "image"} and not (self.paths and self.target):
             raise ValueError(f'modality = "{self.modality}" needs paths and a target: what is to be predicted')
+        if self.modality == "series" and not self.paths:
+            raise ValueError('modality = "series" needs paths: the recordings')
+        if self.modality == "series" and self.segment is not None and self.segment < self.window:
+            raise ValueError(f"a segment of {self.segment} steps holds no window of {self.window}")
         if self.modality != "text" and self.reserve:
             raise ValueError("the reserve holds texts; give files as paths")
         if self.modality == "text" and self.target:

@@ -97,6 +97,8 @@ class Reason(StrEnum):
     UNFAITHFUL = "unfaithful"
     JUDGED_BAD = "judged_bad"
     OWN_CHECK = "own_check"
+    IMPOSSIBLE_MOTION = "impossible_motion"
+    FROZEN_CHANNEL = "frozen_channel"
     CHECK_FAILED = "check_failed"
     REVOKED = "revoked"
     DEMOTED = "demoted"
@@ -129,6 +131,8 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.UNFAITHFUL: "it leaves out or makes up numbers, names or dates of the document it was made from",
     Reason.JUDGED_BAD: "a language model that judges found it bad",
     Reason.OWN_CHECK: "it fails a check of the user's own",
+    Reason.IMPOSSIBLE_MOTION: "it changes faster or more abruptly than anything in the human recordings",
+    Reason.FROZEN_CHANNEL: "a channel stands still that hardly ever does in the human recordings",
     Reason.CHECK_FAILED: "a check could not be carried out, which counts as not passed",
     Reason.REVOKED: "an earlier admission was withdrawn",
     Reason.DEMOTED: "the student trained with it is worse on the final panel than the one trained without",

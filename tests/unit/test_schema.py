@@ -57,7 +57,7 @@ def test_codes_are_as_promised() -> None:
         "descends_from_panel", "is_panel_document", "panel_contamination", "training_copy", "exact_duplicate",
         "near_duplicate", "too_short", "truncated", "repetitive", "not_text", "check_failed", "revoked", "demoted",
         "invalid_value", "wrong_answer", "wrong_arithmetic", "schema_violated", "tests_failed", "unfaithful", "judged_bad",
-        "own_check",
+        "own_check", "impossible_motion", "frozen_channel",
     }  # fmt: skip
 
 

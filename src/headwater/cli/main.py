@@ -62,8 +62,13 @@ app.command(epilog="Example: headwater forecast --mine team.toml --what-if gate.
 
 Text = Annotated[str | None, typer.Option(help="Column with the text, of both.")]
 Id = Annotated[str | None, typer.Option("--id", help="Column with a unique id, of both.")]
-Modality = Annotated[str | None, typer.Option(help="What a document is: text, table (a row) or image.")]
-Target = Annotated[str | None, typer.Option(help="Column to predict; of images the array or column with labels.")]
+Modality = Annotated[str | None, typer.Option(help="What a document is: text, table (a row), image, or series.")]
+Target = Annotated[
+    str | None, typer.Option(help="Column to predict; of images the array or column with labels, of series the label.")
+]
+Time = Annotated[str | None, typer.Option(help="Series: column with the time in seconds. None: rows are steps.")]
+Rate = Annotated[float | None, typer.Option(help="Series: steps per second.")]
+Window = Annotated[int | None, typer.Option(help="Series: steps of a window.")]
 Group = Annotated[str | None, typer.Option(help="Column naming the unit of independence of human documents.")]
 HumanOrigin = Annotated[str | None, typer.Option(help="Column saying human, machine, mixed or unknown.")]
 RecipeColumn = Annotated[
@@ -147,6 +152,9 @@ def run(
     origin: HumanOrigin = None,
     modality: Modality = None,
     target: Target = None,
+    time: Time = None,
+    rate: Rate = None,
+    window: Window = None,
     recipe: RecipeColumn = None,
     parents: Parents = None,
     stream_group: StreamGroup = None,
@@ -176,6 +184,7 @@ def run(
             "gate.delta": delta,
             "human.modality": modality or ("table" if target else None),
             "human.target": target,
+            "human.time": time, "human.rate": rate, "human.window": window,
         }
     )
     if dry_run:
@@ -201,6 +210,9 @@ def gate(
     origin: HumanOrigin = None,
     modality: Modality = None,
     target: Target = None,
+    time: Time = None,
+    rate: Rate = None,
+    window: Window = None,
     recipe: RecipeColumn = None,
     parents: Parents = None,
     stream_group: StreamGroup = None,
@@ -243,6 +255,7 @@ def gate(
             "gate.delta": delta,
             "human.modality": modality or ("table" if target else None),
             "human.target": target,
+            "human.time": time, "human.rate": rate, "human.window": window,
             "gate.rule": rule,
             "gate.verify": None if verify is None else _verifiers_in(verify),
         }

@@ -139,14 +139,19 @@ def _by_recipe(values: pa.Table, recipes: Sequence[str]) -> Iterator[tuple[str, 
 def _read(paths: Sequence[str]) -> tuple[pa.Table, dict[str, int]]:
     """Return the rows of files of one table, and how many could not be used, by kind."""
     bad: Counter[str] = Counter()
-    tables = [_read_file(path, bad) for path in expand_paths(paths)]
+    tables = [read_table_file(path, bad) for path in expand_paths(paths)]
     try:
         return pa.concat_tables(tables, promote_options="permissive"), dict(bad)
     except pa.ArrowInvalid as error:
         raise InputError(f"{', '.join(paths)} are not of one table: {error}") from error
 
 
-def _read_file(path: Path, bad: Counter[str]) -> pa.Table:
+def read_table_file(path: Path, bad: Counter[str]) -> pa.Table:
+    """Return the rows of a file of a table; what could not be used is counted by kind in ``bad``.
+
+    Raises:
+        InputError: the file is of no kind that is read, damaged, or empty.
+    """
     kinds: dict[str, Callable[[Path], pa.Table]] = {
         ".parquet": _parquet,
         ".csv": lambda one: _delimited(one, ",", bad),

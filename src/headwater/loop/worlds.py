@@ -12,6 +12,9 @@ from headwater.loop.image_world import ImageWorld
 from headwater.loop.inputs import HumanInput, StreamInput, read_human, read_stream
 from headwater.loop.quickstart import make_stream
 from headwater.loop.row_inputs import form_of, read_row_stream, read_rows
+from headwater.loop.series_inputs import read_series, read_series_stream, series_form_of
+from headwater.loop.series_stream import make_series_stream
+from headwater.loop.series_world import SeriesWorld
 from headwater.loop.table_stream import make_table_stream
 from headwater.loop.table_world import TableWorld, table_world
 from headwater.loop.text_world import TextWorld
@@ -31,6 +34,8 @@ def human_of(settings: Settings, rejects: Path, say: Say, store: Path | None) ->
         return read_rows(settings)
     if settings.human.modality == "image":
         return read_images(settings)
+    if settings.human.modality == "series":
+        return read_series(settings)
     return read_human(settings, rejects, say, store=store)
 
 
@@ -48,6 +53,9 @@ def world_of(split: Split, settings: Settings, human: HumanInput, work: Path | N
         return table_world(split, settings, form_of(human.table, settings), human.removed, work)
     if settings.human.modality == "image":
         return ImageWorld.on(split, settings, height_of(human.table), None, human.removed, work=work)
+    if settings.human.modality == "series":
+        where = SeriesWorld.work if work is None else work
+        return SeriesWorld(settings, series_form_of(human.table, settings), split, human.removed, where)
     return TextWorld.on(split, settings, human.removed, work=work, tell=say)
 
 
@@ -63,6 +71,8 @@ def stream_of(world: World, settings: Settings, rejects: Path, say: Say, human: 
         found = read_row_stream(settings, world.form)
     elif isinstance(world, ImageWorld):
         found = read_image_stream(settings, world.form.height * world.form.width)
+    elif isinstance(world, SeriesWorld):
+        found = read_series_stream(settings, world.form)
     else:
         found = read_stream(settings, rejects, say, human=human.everything)
     return replace(found, table=world.encode(found.table))
@@ -74,5 +84,7 @@ def made_stream(world: World) -> pa.Table:
         return make_table_stream(world)
     if isinstance(world, ImageWorld):
         return make_image_stream(world)
+    if isinstance(world, SeriesWorld):
+        return make_series_stream(world)
     assert isinstance(world, TextWorld)
     return make_stream(world)
