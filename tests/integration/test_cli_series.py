@@ -59,6 +59,14 @@ def test_the_loop_on_series_shows_collapse_and_its_prevention(project: tuple[Pat
     assert verdicts["collapsed-output"] != "admitted"
 
 
+def test_the_report_speaks_of_windows(project: tuple[Path, dict]) -> None:
+    folder, result = project
+    page = (folder / ".headwater" / "runs" / result["run"] / "report.html").read_text("utf-8")
+    assert "nats per window" in page
+    assert "linear forecast of the end of a window" in page
+    assert not any(words in page for words in ("nats per word", "nats per row", "human image", "pixels"))
+
+
 def test_the_gate_judges_recordings(project: tuple[Path, dict], tmp_path: Path) -> None:
     folder, _ = project
     parts = {"train": 0.08, "sources": 0.02, "steering": 0.1, "certification": 0.7, "final": 0.1}

@@ -13,6 +13,13 @@ from headwater.config import Settings
 _PIECE_TOKENS = 64  # of the neural proxy and of the transformer: tokens of a piece
 _TIMES = 1.5  # passes that differ by more are another regime; the plateau is that flat in benchmarks/neural_student.py
 
+_OF_ROWS = {
+    "table": "gradient-boosted trees that predict",
+    "image": "a logistic regression on pixels that predicts",
+    "series": "a logistic regression on windows that predicts",
+}
+"""What judges documents that are no texts, by their modality."""
+
 
 @dataclass(frozen=True, slots=True)
 class Regimen:
@@ -62,8 +69,10 @@ def regimens(settings: Settings, human_tokens: int) -> tuple[Regimen, ...]:
     model, trainer = settings.model, settings.trainer
     share = trainer.machine_share
     if settings.human.modality != "text":
-        kind = "gradient-boosted trees" if settings.human.modality == "table" else "a logistic regression on pixels"
-        name = f"{kind} that predict{'s' * (settings.human.modality == 'image')} {settings.human.target}"
+        target = settings.human.target
+        name = f"{_OF_ROWS[settings.human.modality]} {target}"
+        if target is None:
+            name = "a linear forecast of the end of a window"
         proxy = Regimen("proxy", name, None, None, 1.0 if share is None else share, 1)
     elif model.kind == "ngram":
         # it counts, so every document is read once; the mix has the student's share

@@ -65,7 +65,7 @@ def in_words_of(modality: str, text: str) -> str:
     """Return a text in the words of a modality; texts themselves are as they were."""
     if modality == "text":
         return text
-    phrases, found = _WORDS["image" if modality == "image" else "table"]
+    phrases, found = _WORDS[modality]
     return found.sub(lambda match: phrases[" ".join(match[0].split())], text)
 
 
@@ -80,11 +80,12 @@ def _compiled(phrases: Mapping[str, str]) -> tuple[Mapping[str, str], re.Pattern
     return phrases, re.compile("|".join(_pattern(phrase) for phrase in sorted(phrases, key=len, reverse=True)))
 
 
-def _images(words: str) -> str:
-    return re.sub(r"\brow(s?)\b", r"image\1", words).replace("Rows", "Images")
+def _named(noun: str, words: str) -> str:
+    return re.sub(r"\brow(s?)\b", rf"{noun}\1", words).replace("Rows", f"{noun.capitalize()}s")
 
 
 _WORDS = {
     "table": _compiled(_PHRASES),
-    "image": _compiled({**{key: _images(value) for key, value in _PHRASES.items()}, **_OF_IMAGES}),
+    "image": _compiled({**{key: _named("image", value) for key, value in _PHRASES.items()}, **_OF_IMAGES}),
+    "series": _compiled({key: _named("window", value) for key, value in _PHRASES.items()}),
 }
