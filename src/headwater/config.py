@@ -211,6 +211,34 @@ class TrainerSettings(Section):
         return self
 
 
+class FilterRule(Section):
+    """Bounds on a signal. At least one is given."""
+
+    min: float | None = Field(default=None, description="smallest value that is kept")
+    max: float | None = Field(default=None, description="largest value that is kept")
+    keep_lowest: PositiveShare | None = Field(default=None, description="share of the documents kept, lowest first")
+    keep_highest: PositiveShare | None = Field(default=None, description="share of the documents kept, highest first")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "FilterRule":
+        if all(value is None for value in (self.min, self.max, self.keep_lowest, self.keep_highest)):
+            raise ValueError("a filter needs min, max, keep_lowest or keep_highest, such as {max = 200}")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}, so nothing would be kept")
+        return self
+
+
+class FilterSettings(Section):
+    """Filters on signals, such as {max = 200} or {keep_lowest = 0.5}. Advised against: their harm is measured and told."""
+
+    perplexity: FilterRule | None = Field(default=None, description="perplexity under the proxy of the human base")
+    dsir: FilterRule | None = Field(default=None, description="log importance weight, nats per token")
+    copied: FilterRule | None = Field(
+        default=None, description="share of 8-word sequences in the human training text, of the worst block"
+    )
+    nearest: FilterRule | None = Field(default=None, description="cosine to the nearest human training document")
+
+
 class GateSettings(Section):
     """The decision about machine documents."""
 
@@ -239,6 +267,7 @@ class GateSettings(Section):
     verify: tuple[dict[str, Any], ...] = Field(
         default=(), description="verifiers, one table [[gate.verify]] each; see docs/verifiers.md"
     )
+    filter: FilterSettings = Field(default=FilterSettings(), description="filters on signals")
 
 
 class LoopSettings(Section):
@@ -523,8 +552,16 @@ def commented_toml() -> str:
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             lines += ["", f"# {(kind.__doc__ or '').strip()}", f"[{name}]"]
+            nested = {n: s.annotation for n, s in kind.model_fields.items() if isinstance(s.default, Section)}
             for inner, spec in kind.model_fields.items():
+                if inner in nested:
+                    continue
                 lines += [f"# {spec.description}", f"# {inner} = {_toml_value(spec.default)}"]
+            for inner, below in nested.items():  # after the plain keys: in TOML a table ends those of the one around it
+                assert isinstance(below, type)
+                lines += ["", f"# {(below.__doc__ or '').strip()}", f"[{name}.{inner}]"]
+                for key, spec in below.model_fields.items():
+                    lines += [f"# {spec.description}", f"# {key} = {_toml_value(spec.default)}"]
         else:
             lines += [f"# {field.description}", f"# {name} = {_toml_value(field.default)}"]
     return "\n".join(lines) + "\n"

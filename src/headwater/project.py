@@ -630,6 +630,7 @@ class Project:
                     "seconds": result.seconds,
                     "tags": {"documents": f"run-{folder.id}", "verdicts": f"run-{folder.id}"},
                     "files": ["settings.toml", "metrics.parquet", "verdicts.parquet", "admitted.jsonl.zst",
+                              *(["signals.parquet"] if (folder.path / "signals.parquet").exists() else []),
                               *record_names("admitted.jsonl.zst"), "result.json", "report.html"],
                 }
             )  # fmt: skip

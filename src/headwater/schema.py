@@ -102,6 +102,7 @@ class Reason(StrEnum):
     CHECK_FAILED = "check_failed"
     REVOKED = "revoked"
     DEMOTED = "demoted"
+    FILTERED = "filtered"
 
 
 REASON_SENTENCES: Mapping[Reason, str] = {
@@ -136,11 +137,21 @@ REASON_SENTENCES: Mapping[Reason, str] = {
     Reason.CHECK_FAILED: "a check could not be carried out, which counts as not passed",
     Reason.REVOKED: "an earlier admission was withdrawn",
     Reason.DEMOTED: "the student trained with it is worse on the final panel than the one trained without",
+    Reason.FILTERED: "a filter on a signal drops it, as the settings ask",
 }
 
 
-def _field(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
-    return pa.field(name, kind, metadata={"meaning": meaning})
+OPTIONAL = b"headwater.optional"
+"""Marks a field that tables of earlier versions lack; it is null in their rows."""
+
+
+def _field(name: str, kind: pa.DataType, meaning: str, *, optional: bool = False) -> pa.Field:
+    return pa.field(name, kind, metadata={b"meaning": meaning.encode(), **({OPTIONAL: b"1"} if optional else {})})
+
+
+def is_optional(field: pa.Field) -> bool:
+    """Return whether tables of earlier versions lack the field."""
+    return OPTIONAL in (field.metadata or {})
 
 
 def _schema(kind: str, fields: Sequence[pa.Field]) -> pa.Schema:
@@ -184,6 +195,8 @@ VERDICT = _schema(
         _field("generation", pa.int32(), "generation in which it was given"),
         _field("version", pa.string(), "version of Headwater"),
         _field("run", pa.string(), "run id"),
+        _field("note", pa.string(), "why a person gave the verdict, in their words", optional=True),
+        _field("by", pa.string(), "who gave it, where it was a person", optional=True),
     ],
 )
 

@@ -1,11 +1,13 @@
 """Why-cards: one per recipe, saying what decided, on which number, and what would change it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from headwater.decide import Decision, documents_needed
+from headwater.gate.diagnosis import Diagnosis
 from headwater.gate.grouping import rows_by_recipe
 from headwater.gate.hard_checks import Checked
 from headwater.gate.judge import GateState, RecipeStatus
@@ -59,9 +61,15 @@ class Card:
     """Mean share of its 8-word sequences that occur in the human training text."""
     parents: float
     """Share of its documents that name the documents they were made from."""
+    diagnosis: Diagnosis | None = None
+    """What the signals say. Shown, never deciding; None where they were not measured."""
+    slices: tuple[SliceEvidence, ...] = ()
+    """Slices of the steering panel, the worst hurt first."""
 
 
-def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Card]:
+def cards(
+    checked: Checked, state: GateState, *, reveal: bool = True, diagnoses: Mapping[str, Diagnosis] | None = None
+) -> list[Card]:
     """Return a card per recipe, by name.
 
     Args:
@@ -69,6 +77,7 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
         state: the gate after judging it.
         reveal: show the numbers of the certification panel. Only when the panel is no longer used to decide about
             anything that could depend on them: whoever reads a card may steer by it.
+        diagnoses: what the signals say, by recipe.
     """
     parents = np.array([bool(p) for p in checked.documents["parents"].to_pylist()], bool)
     counts = token_counts(checked.documents)
@@ -111,6 +120,8 @@ def cards(checked: Checked, state: GateState, *, reveal: bool = True) -> list[Ca
                 overlap_panels=overlap.panels if overlap else None,
                 overlap_training=overlap.training if overlap else None,
                 parents=float(parents[rows].mean()),
+                diagnosis=(diagnoses or {}).get(name),
+                slices=tuple(sorted(evidence.slices, key=lambda one: -one.log_e_harm)) if evidence else (),
             )
         )
     return result

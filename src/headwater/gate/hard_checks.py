@@ -49,6 +49,8 @@ class Checked:
     bars: Mapping[str, Bar]
     """Barred recipes by name."""
     overlaps: Mapping[str, RecipeOverlap]
+    copied: NDArray[np.float64] | None = None
+    """Share of 8-word sequences in the human training text, of the worst block of each document; None: not measured."""
 
     @property
     def passed(self) -> pa.Table:
@@ -143,7 +145,7 @@ class HardChecks:
             bar = bar or _all_failed(findings, rows)
             if bar is not None:
                 bars[name] = bar
-        return Checked(stream, findings, bars, overlaps)
+        return Checked(stream, findings, bars, overlaps, blocks.worst(shares[self.training.reason], stream.num_rows))
 
     @property
     def _overlap(self) -> tuple[Overlap, Overlap]:

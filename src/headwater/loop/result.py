@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from headwater.gate import Card
 from headwater.loop.comparison import StreamRecord
+from headwater.loop.diagnosing import FilterEffect
 from headwater.loop.regimen import Regimen
 from headwater.loop.student import StudentRecord
 from headwater.loop.world import GenerationRecord, SampleText
@@ -140,6 +141,8 @@ class RunResult:
     """What a document is: a text, or the row of a table."""
     regimens: tuple[Regimen, ...] = ()
     """How proxy and student are trained."""
+    filter_effect: FilterEffect | None = None
+    """What the filters of the settings did; None where there are none."""
 
     @property
     def arms(self) -> tuple[str, ...]:

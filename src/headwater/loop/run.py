@@ -15,9 +15,19 @@ import pyarrow as pa
 
 from headwater.config import Settings
 from headwater.gate import Card, Checked, cards, verdict_rows
+from headwater.gate.diagnosis import Diagnosed, Diagnosis
 from headwater.loop.ancestry import Ancestry, inbreeding_records
 from headwater.loop.arms import GatedState, gated_round, next_training_set, regime_of, start_gated
 from headwater.loop.comparison import StreamRecord, compare, judge_stream
+from headwater.loop.diagnosing import (
+    FilterEffect,
+    check_filters,
+    diagnose_stream,
+    filter_effect,
+    filter_warning,
+    filtered,
+    filters_set,
+)
 from headwater.loop.inputs import (
     HumanInput,
     Progress,
@@ -82,6 +92,7 @@ class _Judged:
     cards_without_parents: list[Card]
     trainings: int
     tests: int
+    filter_effect: FilterEffect | None
 
 
 def run_loop(folder: RunFolder, settings: Settings, progress: Progress) -> RunResult:
@@ -112,7 +123,7 @@ class _Run:
         self._done = 0
         self._what = ""
         loop = settings.loop
-        self._total = 5 + len(loop.arms) * (loop.generations + 1)
+        self._total = 6 + len(loop.arms) * (loop.generations + 1)
 
     def carry_out(self) -> RunResult:
         check_commands(self.settings)
@@ -121,16 +132,21 @@ class _Run:
         world = world_of(split, self.settings, human, self.folder.store / WORK, self._tell_detail)
         split_warnings = [*split_warnings, *self._seal(world)]
         stream = self._stream(world, human)
+        check_filters(world, sampled=stream.sampled)
         self._tell("checking the stream")
         checks = world.hard_checks()
         checked = checks.apply(stream.table)
         nameless = _without_parents(stream.table)
         also = checks.apply(nameless) if nameless is not None else None
+        diagnosed = self._diagnose(world, checked)
+        unfiltered, checked = checked, filtered(world, checked, diagnosed)
+        also = filtered(world, also, diagnosed) if also is not None else None
         gates = 1 + sum(arm.startswith("gated") for arm in self.settings.loop.arms) + (also is not None)
+        gates += filters_set(world)
         generations = [
             part for arm in self.settings.loop.arms for part in self._arm(world, arm, checks, checked, gates)
         ]
-        judged = self._judge(world, checked, also, gates)
+        judged = self._judge(world, checked, also, gates, unfiltered, diagnosed)
         self._example(world, human, stream.table)
         self._tell("writing down verdicts and documents")
         events = self._keep(world, human, stream.table, generations)
@@ -288,7 +304,29 @@ class _Run:
             events,
         )
 
-    def _judge(self, world: World, checked: Checked, also: Checked | None, gates: int) -> _Judged:
+    def _diagnose(self, world: World, stream: Checked) -> Diagnosed | None:
+        """Return the signals on the stream, which decide nothing."""
+        self._tell("looking at the stream")
+
+        def produce(path: Path) -> None:
+            found = diagnose_stream(world, stream)
+            save(path / "recipes.json", dict(found.recipes) if found is not None else None, _DIAGNOSES)
+            if found is not None:
+                write_parquet(path / "signals.parquet", found.documents)
+
+        path = self._step("diagnosis", produce)
+        recipes = load(path / "recipes.json", _DIAGNOSES)
+        return Diagnosed(recipes, load_table(path / "signals.parquet")) if recipes is not None else None
+
+    def _judge(
+        self,
+        world: World,
+        checked: Checked,
+        also: Checked | None,
+        gates: int,
+        unfiltered: Checked,
+        diagnosed: Diagnosed | None,
+    ) -> _Judged:
         self._tell("judging the stream beside other ways to choose")
 
         def produce(path: Path) -> None:
@@ -300,20 +338,23 @@ class _Run:
             verdicts = [verdict_rows(checked, start, state, run=run, arm=STREAM_ARM, generation=1)]
             trainings, tests = state.trainings, state.steering_tests or len(state.sealed)
             second: list[Card] = []
+            diagnoses = diagnosed.recipes if diagnosed is not None else None
+            reveal = not self.settings.human.reserve  # a panel of the reserve is in use until it is rotated out
             if also is not None:
                 other = judge_stream(gate, also)
                 verdicts.append(verdict_rows(also, start, other, run=run, arm=_WITHOUT_PARENTS, generation=1))
-                second = cards(also, other)
+                second = cards(also, other, reveal=reveal)
             write_parquet(path / "verdicts.parquet", _distinct(pa.concat_tables(verdicts)))
             write_parquet(path / "admitted.parquet", _written(state.admitted))
             save(
                 path / "judged.json",
                 _Judged(
                     compare(world, checked, state, self._ceiling(world)),
-                    cards(checked, state),
+                    cards(checked, state, reveal=reveal, diagnoses=diagnoses),
                     second,
                     trainings,
                     tests,
+                    filter_effect(world, gate, unfiltered, checked, state),
                 ),
                 _Judged,
             )
@@ -389,6 +430,8 @@ class _Run:
             write_text(self.folder.path / "rejects.jsonl", "".join(rejects))
         for path in steps.glob(f"example-{self._key}/example-*"):
             write_bytes(self.folder.path / path.name, path.read_bytes())
+        for path in steps.glob(f"diagnosis-{self._key}/signals.parquet"):
+            write_bytes(self.folder.path / path.name, path.read_bytes())
         self._export(steps, read)
         metrics = pa.Table.from_pylist([_plain(generation.record) for generation in generations])
         write_parquet(self.folder.path / "metrics.parquet", metrics)
@@ -445,6 +488,7 @@ class _Run:
         students = tuple(part.student for part in generations if part.student is not None)
         trained = regimens(self.settings, world.budget)
         power = power_facts(world, gates)
+        notes = [filter_warning(judged.filter_effect)] if judged.filter_effect is not None else []
         return RunResult(
             run=self.folder.id,
             created=self.folder.created,
@@ -463,6 +507,7 @@ class _Run:
                 *exhausted_warning(
                     [*(card.reason for card in judged.cards), *(r.reason for part in generations for r in part.rounds)]
                 ),
+                *notes,
             ),
             split=world.split.rows,
             merged_groups=world.split.merged,
@@ -479,9 +524,11 @@ class _Run:
             students=students,
             modality=self.settings.human.modality,
             regimens=trained,
+            filter_effect=judged.filter_effect,
         )
 
 
+_DIAGNOSES = dict[str, Diagnosis] | None
 _HUMAN_FACTS = tuple[CorpusFacts, ReadFacts, tuple[str, ...]]
 _STREAM_FACTS = tuple[str, ReadFacts, tuple[str, ...]]
 
@@ -516,6 +563,7 @@ def _part(stream: Checked, offered: pa.Table) -> Checked:
     return replace(
         stream,
         documents=stream.documents.filter(pa.array(rows)),
+        copied=None if stream.copied is None else stream.copied[index],
         findings=replace(
             found,
             reasons=[found.reasons[i] for i in index],

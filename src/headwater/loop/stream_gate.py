@@ -11,6 +11,15 @@ import pyarrow.compute as pc
 from headwater.config import Settings
 from headwater.gate import Card, Checked, GateState, HardChecks, SeenBefore, cards, verdict_rows
 from headwater.loop.comparison import StreamRecord, gain_of, judge_stream
+from headwater.loop.diagnosing import (
+    FilterEffect,
+    check_filters,
+    diagnose_stream,
+    filter_effect,
+    filter_warning,
+    filtered,
+    filters_set,
+)
 from headwater.loop.inputs import (
     Progress,
     fingerprint,
@@ -64,6 +73,8 @@ class GateResult:
     """What a document is: a text, or the row of a table."""
     regimens: tuple[Regimen, ...] = ()
     """How proxy and student are trained."""
+    filter_effect: FilterEffect | None = None
+    """What the filters of the settings did; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,8 @@ class Judgement:
     tested: Checked
     """The documents that were tested: all of them, or a sample."""
     sampled: bool
+    signals: pa.Table | None
+    """The signals on each tested document; None where they are no text."""
     prefix: str
     """What stands before the ids of the stream; empty unless they are those of human documents too."""
 
@@ -137,6 +150,7 @@ def judge_files(
     world = world_of(split, settings, human, work, lambda detail: progress(3, 4, f"measuring utility: {detail}"))
     progress(1, 4, "reading the stream")
     stream = stream_of(world, settings, rejects, lambda detail: progress(1, 4, f"reading the stream: {detail}"), human)
+    check_filters(world, sampled=stream.sampled)
     progress(2, 4, "checking the stream")
     checks = world.hard_checks()
     checked = checks.apply(stream.table)
@@ -149,13 +163,18 @@ def judge_files(
         split_warnings += open_panels_for(sealed_in_reserve(reserve, panels_of(world)), f"gate {run}")
     progress(3, 4, "measuring utility")
     share = settings.trainer.machine_share
-    gate = world.gate(gates=1, machine_share=1.0 if share is None else share)
+    gates = 1 + filters_set(world)
+    gate = world.gate(gates=gates, machine_share=1.0 if share is None else share)
+    diagnosed = diagnose_stream(world, checked)
+    unfiltered, checked = checked, filtered(world, checked, diagnosed)
     state = judge_stream(gate, checked)
+    effect = filter_effect(world, gate, unfiltered, checked, state)
+    notes = [filter_warning(effect)] if effect is not None else []
     student = student_of(settings, world.work, world.tell)
     state, record = heed_student(world, student, gate, state, "gate", 1)
     students = () if record is None else (record,)
     trained = regimens(settings, world.budget)
-    power = power_facts(world, gates=1)
+    power = power_facts(world, gates=gates)
     result = GateResult(
         run=run,
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -172,11 +191,12 @@ def judge_files(
             *panel_warnings(world, power, reserve),
             *regimen_warnings(trained),
             *student_warnings(students),
+            *notes,
         ),
         split=split.rows,
         merged_groups=split.merged,
         power=power,
-        cards=tuple(cards(checked, state, reveal=reveal)),
+        cards=tuple(cards(checked, state, reveal=reveal, diagnoses=diagnosed.recipes if diagnosed else None)),
         gain=gain_of(world, "headwater", state.admitted) if state.admitted.num_rows else None,
         admitted_documents=state.admitted.num_rows,
         revealed=reveal,
@@ -185,8 +205,10 @@ def judge_files(
         students=students,
         modality=settings.human.modality,
         regimens=trained,
+        filter_effect=effect,
     )
-    return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled, stream.prefix)
+    signals = diagnosed.documents if diagnosed is not None else None
+    return Judgement(result, settings, checks, gate.start(), state, checked, stream.sampled, signals, stream.prefix)
 
 
 def _documents(table: pa.Table) -> pa.Table:

@@ -65,14 +65,21 @@ class Likeness:
     clipped_density: Array
     """Mean over generated points of the number of neighbourhoods they lie in, at most k, as a share of what human
     points reach. Robust to human outliers, and proportional to the share of good points."""
+    clipped_coverage: Array
+    """Share of good points, among as many generated ones, that would fill the neighbourhoods of the human points as far
+    as the generated points do. Unlike ``coverage`` it falls in proportion to the share of bad points."""
 
 
 def likeness(model: Array, human: Array, k: int = 5) -> Likeness:
-    """Return coverage, precision and clipped density of generated points among human ones.
+    """Return coverage, precision, clipped density and clipped coverage of generated points among human ones.
 
     The neighbourhood of a human point is the closed ball up to its k-th nearest human neighbour. Coverage: Naeem et al.
-    2020 (arXiv:2002.09797); precision: Kynkäänniemi et al. 2019 (arXiv:1904.06991); clipped density: Salvy
-    et al. 2025 (arXiv:2507.01761), radii clipped at their median. Distances are Euclidean: scale the columns first.
+    2020 (arXiv:2002.09797); precision: Kynkäänniemi et al. 2019 (arXiv:1904.06991); clipped density and coverage: Salvy
+    et al. 2025 (arXiv:2507.01761), radii of the density clipped at their median, coverage put on the scale of what a
+    share of good points reaches on average. Distances are Euclidean: scale the columns first.
+
+    In high dimensions a few points lie near everything (hubs), so all four can be high for a model that has collapsed:
+    they are diagnoses, never a gate.
 
     Args:
         model: generated points, shape (replicates, items, d) or (items, d).
@@ -119,7 +126,7 @@ def hallucinated_share(model: Array, human: Array, quantile: float = 0.99) -> Ar
     return np.asarray(shares, dtype=np.float64)
 
 
-def _likeness(model: Array, human: Array, k: int) -> tuple[float, float, float]:
+def _likeness(model: Array, human: Array, k: int) -> tuple[float, float, float, float]:
     own = _tree(human).query(human, k=k + 1)[0]  # the point itself comes first
     radii = own[:, -1]
     generated = _tree(model)
@@ -128,14 +135,54 @@ def _likeness(model: Array, human: Array, k: int) -> tuple[float, float, float]:
     clipped = np.minimum(radii, np.median(radii))
     reached = np.minimum(_inside(_tree(human), human, clipped) - 1, k).mean()  # without the point itself
     density = np.minimum(_inside(generated, human, clipped), k).mean()
-    return float(coverage), float(precision), float(min(density / reached, 1.0)) if reached else 0.0
+    clipped_density = float(min(density / reached, 1.0)) if reached else 0.0
+    held = [_count(generated, human[part], radii[part]) for part in _parts(len(human))]
+    filled = float(np.minimum(np.concatenate(held), k).mean()) / k
+    return float(coverage), float(precision), clipped_density, good_share(filled, len(model), len(human), k)
+
+
+def good_share(filled: float, generated: int, human: int, k: int) -> float:
+    """Return which share of good points among the generated ones fills neighbourhoods this far on average.
+
+    A ball around a human point up to its k-th of N - 1 human neighbours holds a share of the distribution that is
+    Beta(k, N - k); so s M good points among the generated put BetaBinomial(s M, k, N - k) points into it, of which
+    at most k count (Salvy et al. 2025, section 4). Bad points are taken to lie in no ball.
+
+    Args:
+        filled: mean over human points of min(points in the ball, k) / k.
+        generated: number M of generated points.
+        human: number N of human points, more than k.
+        k: neighbours that make a ball.
+
+    Returns:
+        In [0, 1].
+    """
+    from scipy.special import betaln, gammaln
+
+    good = np.unique(np.linspace(0, generated, 65).round().astype(np.int64))
+    below = np.arange(k)
+    n, j = good[:, None].astype(np.float64), below[None, :].astype(np.float64)
+    possible = np.maximum(n - j, 0)
+    chosen = gammaln(n + 1) - gammaln(j + 1) - gammaln(possible + 1)
+    logs = chosen + betaln(j + k, possible + human - k) - betaln(k, human - k)
+    masses = np.where(j <= n, np.exp(logs), 0.0)
+    expected = (masses * below).sum(axis=1) + k * (1 - masses.sum(axis=1))
+    return float(np.interp(filled * k, expected, good / generated))
+
+
+def _parts(items: int) -> Iterator[slice]:
+    return (slice(start, start + _BALLS) for start in range(0, items, _BALLS))
+
+
+def _count(tree: Any, centres: Array, radii: Array) -> NDArray[np.int64]:
+    """Return how many points of the tree lie in each ball."""
+    return np.asarray(tree.query_ball_point(centres, radii, return_length=True), dtype=np.int64)
 
 
 def _inside(tree: Any, centres: Array, radii: Array) -> NDArray[np.int64]:
     """Return how many of the balls each point of the tree lies in."""
     inside = np.zeros(tree.n, dtype=np.int64)
-    for start in range(0, len(centres), _BALLS):
-        part = slice(start, start + _BALLS)
+    for part in _parts(len(centres)):
         found = tree.query_ball_point(centres[part], radii[part], return_sorted=False)
         inside += np.bincount(np.concatenate([np.asarray(ball, dtype=np.int64) for ball in found]), minlength=tree.n)
     return inside

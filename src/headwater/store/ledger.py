@@ -58,6 +58,8 @@ class Ledger:
         generation: int | None = None,
         measured: float | None = None,
         threshold: float | None = None,
+        note: str | None = None,
+        by: str | None = None,
     ) -> int:
         """Withdraw an admission by new rows and return how many were withdrawn.
 
@@ -70,6 +72,8 @@ class Ledger:
             generation: when it is withdrawn; the generation it was given in by default.
             measured: the number that led to it.
             threshold: what it was compared with.
+            note: why, where a person withdraws it.
+            by: who that is.
 
         Raises:
             StoreError: nothing of this name stands admitted in the run.
@@ -84,6 +88,7 @@ class Ledger:
             )
         change: dict[str, object] = {"verdict": Verdict.REJECTED, "reason": Reason.REVOKED, "version": __version__}
         change |= {"measured": measured, "threshold": threshold, "log_e": None, "decision": None}
+        change |= {"note": note, "by": by}
         rows = [row | change | ({} if generation is None else {"generation": generation}) for row in withdrawn]
         self.table.append(pa.Table.from_pylist(rows, schema=VERDICT), wait_seconds=10)
         return len(rows)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headwater.errors import StoreError, did_you_mean
-from headwater.schema import DOCUMENT, LINEAGE, SCHEMA_VERSION
+from headwater.schema import DOCUMENT, LINEAGE, SCHEMA_VERSION, is_optional
 from headwater.store.atomic import storage_errors
 from headwater.store.lock import writer_lock
 
@@ -159,8 +159,14 @@ class Table:
         dataset = self._open(tag)
         if dataset is None:
             return
-        names = self._fields(dataset.schema, columns).names
-        yield from dataset.scanner(columns=names, filter=filter, batch_size=batch_rows).to_batches()
+        fields = self._fields(dataset.schema, columns)
+        stored = [name for name in fields.names if name in dataset.schema.names]
+        for batch in dataset.scanner(columns=stored, filter=filter, batch_size=batch_rows).to_batches():
+            if len(stored) == len(fields):
+                yield batch
+                continue
+            values = [batch[one.name] if one.name in stored else pa.nulls(batch.num_rows, one.type) for one in fields]
+            yield pa.RecordBatch.from_arrays(values, schema=fields)
 
     def count(self, *, filter: str | None = None, tag: str | None = None) -> int:  # noqa: A002
         """Return the number of rows, of all or of those that meet a condition."""
@@ -242,6 +248,13 @@ class Table:
         before = 0 if dataset is None else dataset.count_rows()
         if dataset is not None:
             _compact_end(dataset, self.path)
+        if dataset is not None:
+            added = [one for one in self.schema if one.name not in dataset.schema.names]
+            used = [one for one in added if rows[one.name].null_count < rows.num_rows]
+            rows = rows.drop_columns([one.name for one in added if one not in used])
+            with storage_errors(self.path):
+                if used:  # the table is of a version that did not have them; its rows get nulls
+                    dataset.add_columns(pa.schema(used))
         for field in [] if dataset is None else dataset.schema:
             if field.name not in rows.schema.names:  # an attached score; these rows do not have it yet
                 rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
@@ -330,7 +343,7 @@ class Table:
                 f"{self.path} was written by a newer Headwater (schema {version}; this one knows up to "
                 f"{SCHEMA_VERSION}). Update it: pip install --upgrade headwater"
             )
-        missing = [name for name in self.schema.names if name not in stored.names]
+        missing = [one.name for one in self.schema if one.name not in stored.names and not is_optional(one)]
         if missing or version == 0:
             what = f"lacks the columns {', '.join(missing)}" if missing else "does not say which schema it has"
             raise StoreError(f"{self.path} is not a table of Headwater: it {what}. Move it away, or restore it.")
@@ -338,13 +351,15 @@ class Table:
     def _fields(self, stored: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
         """Return the schema of the columns that are asked for."""
         names = list(self.schema.names if columns is None else columns)
-        missing = [name for name in names if name not in stored.names]
+        later = {one.name: one for one in self.schema if is_optional(one)}
+        missing = [name for name in names if name not in stored.names and name not in later]
         if missing:
             raise StoreError(
                 f"Table {self.name} has no column {missing[0]!r}. It has: {', '.join(stored.names)}."
                 + did_you_mean(missing[0], stored.names)
             )
-        return pa.schema([stored.field(name) for name in names], metadata=stored.metadata)
+        fields = [stored.field(name) if name in stored.names else later[name] for name in names]
+        return pa.schema(fields, metadata=stored.metadata)
 
 
 def document_table(store: Path, *, run: str = "") -> Table:
