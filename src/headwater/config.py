@@ -228,15 +228,18 @@ class FilterRule(Section):
         return self
 
 
-class FilterSettings(Section):
-    """Filters on signals, such as {max = 200} or {keep_lowest = 0.5}. Advised against: their harm is measured and told."""
+Filter = Annotated[FilterRule | None, _EmptyIsNone]
 
-    perplexity: FilterRule | None = Field(default=None, description="perplexity under the proxy of the human base")
-    dsir: FilterRule | None = Field(default=None, description="log importance weight, nats per token")
-    copied: FilterRule | None = Field(
+
+class FilterSettings(Section):
+    """Filters on signals, such as {max = 200} or {keep_lowest = 0.5}. Advised against: the harm is measured."""
+
+    perplexity: Filter = Field(default=None, description="perplexity under the proxy of the human base")
+    dsir: Filter = Field(default=None, description="log importance weight, nats per token")
+    copied: Filter = Field(
         default=None, description="share of 8-word sequences in the human training text, of the worst block"
     )
-    nearest: FilterRule | None = Field(default=None, description="cosine to the nearest human training document")
+    nearest: Filter = Field(default=None, description="cosine to the nearest human training document")
 
 
 class GateSettings(Section):

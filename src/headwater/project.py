@@ -31,9 +31,11 @@ from headwater.generation import Generated, check_output, generate_files, plan_g
 from headwater.lab import LabResult, LabSettings, experiment, run_experiment, settings_of
 from headwater.ledger import Reading, read_ledger
 from headwater.lineage import Graph
+from headwater.loop.explaining import Why, explain, find
 from headwater.loop.inputs import Progress, content_digest, fingerprint
 from headwater.loop.records import admitted_record
 from headwater.loop.result import RunResult
+from headwater.loop.revoking import Revocation, revoke
 from headwater.loop.run import run_loop
 from headwater.loop.saved import load, save
 from headwater.loop.stream_gate import GateResult, judge_files
@@ -57,6 +59,7 @@ from headwater.report import (
 from headwater.schema import VERDICT, digest
 from headwater.sources import WRITABLE, RejectLog, check_outputs, expand_paths
 from headwater.store import (
+    Ledger,
     RunFolder,
     lineage_table,
     list_runs,
@@ -566,6 +569,60 @@ class Project:
                 f"Its report opens without: {folder.path / 'report.html'}"
             ) from error
         return result
+
+    def explain(self, name: str, run: str | None = None) -> Why:
+        """Return why a document or a recipe was admitted or not.
+
+        Args:
+            name: a document's id, the beginning of one, or a recipe's name.
+            run: id of a run, the beginning of it, or ``latest``; None: the latest that knows the name.
+
+        Raises:
+            StoreError: there is no such run, or nothing, or more than one, is meant.
+        """
+        folder = self._knowing(name, run)
+        return explain(folder, name, self._finished(folder))
+
+    def revoke(self, name: str, why: str, run: str | None = None, *, by: str) -> Revocation:
+        """Withdraw an admission; see :func:`headwater.loop.revoking.revoke`.
+
+        Args:
+            name: a document's id, the beginning of one, or a recipe's name.
+            why: the reason, in words.
+            run: id of a run, the beginning of it, or ``latest``; None: the latest that knows the name.
+            by: who withdraws it.
+
+        Raises:
+            StoreError: there is no such run, it is not finished, nothing is meant, or it was never admitted.
+        """
+        folder = self._knowing(name, run)
+        result = self.result(folder.id)
+        assert isinstance(result, RunResult)
+        return revoke(folder, name, why, by, result)
+
+    def _knowing(self, name: str, run: str | None) -> RunFolder:
+        """Return the run that is asked for, or the latest whose ledger knows a name."""
+        if run is not None and run != "latest":
+            folder = resolve(self.folder, run)
+            if self.kind(folder) != "run":
+                raise InputError(f"Run {folder.id} has no verdicts: it is {self.kind(folder)}. Name a run of the loop.")
+            return folder
+        runs = [folder for folder in reversed(self.runs()) if self.kind(folder) == "run"]
+        if not runs:
+            raise StoreError(f"No run in {self.folder.resolve()} has verdicts yet. Start one with: headwater run")
+        for folder in runs if run is None else ():
+            try:
+                find(Ledger(folder.store), folder.id, name)
+            except StoreError:
+                continue
+            return folder
+        return runs[0]
+
+    def _finished(self, folder: RunFolder) -> RunResult | None:
+        if not (folder.path / "manifest.json").exists():
+            return None
+        result = self.result(folder.id)
+        return result if isinstance(result, RunResult) else None
 
     def family_tree(self, run: str = "latest", unit: str = "tokens") -> tuple[Graph, str]:
         """Return the family tree of a run from the ledger, and the run's id.

@@ -509,7 +509,7 @@ def test_every_document_and_recipe_gets_a_verdict(small: Small) -> None:
     assert rows["fresh-9-0"] | {"version": None} == {
         "id": "fresh-9-0", "recipe": "fresh", "verdict": "rejected", "stage": "checks", "reason": "too_short",
         "measured": 1.0, "threshold": 0.5, "log_e": None, "decision": None, "arm": "arm", "generation": 1,
-        "version": None, "run": "run",
+        "version": None, "run": "run", "note": None, "by": None,
     }  # fmt: skip
     found: dict[str, set] = {}
     for key, row in rows.items():

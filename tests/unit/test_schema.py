@@ -29,7 +29,8 @@ PROMISED = {
     " group string, generator string, recipe string, parents list<item: string>, generation int32, licence string,"
     " permission string, meta string",
     "verdict": "id string, recipe string, verdict string, stage string, reason string, measured double,"
-    " threshold double, log_e double, decision int64, arm string, generation int32, version string, run string",
+    " threshold double, log_e double, decision int64, arm string, generation int32, version string, run string,"
+    " note string, by string",
     "lineage": "event string, node string, inputs list<item: string>, weights list<item: double>, items int64,"
     " tokens int64, generation int32, arm string, run string",
 }
@@ -57,7 +58,7 @@ def test_codes_are_as_promised() -> None:
         "descends_from_panel", "is_panel_document", "panel_contamination", "training_copy", "exact_duplicate",
         "near_duplicate", "too_short", "truncated", "repetitive", "not_text", "check_failed", "revoked", "demoted",
         "invalid_value", "wrong_answer", "wrong_arithmetic", "schema_violated", "tests_failed", "unfaithful", "judged_bad",
-        "own_check", "impossible_motion", "frozen_channel",
+        "own_check", "impossible_motion", "frozen_channel", "filtered",
     }  # fmt: skip
 
 

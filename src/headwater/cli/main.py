@@ -18,6 +18,7 @@ from headwater.cli.credentials import credentials
 from headwater.cli.curate import curate, rethreshold
 from headwater.cli.decide import decide
 from headwater.cli.detector import detector_app
+from headwater.cli.explain import explain, revoke
 from headwater.cli.forecast import forecast, print_forecast
 from headwater.cli.generate import generate
 from headwater.cli.jobs import AsJson, ProjectFolder, Quiet, RunId, Seed, carry_out
@@ -54,6 +55,8 @@ app.command(epilog="Example: headwater credentials photo.jpg report.pdf --trust-
 app.command(epilog="Example: headwater decide before/samples_arc_easy.jsonl after/samples_arc_easy.jsonl --metric acc")(
     decide
 )
+app.command(epilog="Example: headwater explain reword --run latest")(explain)
+app.command(epilog='Example: headwater revoke reword --why "its source was withdrawn"')(revoke)
 app.add_typer(detector_app, name="detector")
 app.add_typer(reserve_app, name="reserve")
 app.add_typer(lab_app, name="lab")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from headwater.gate import Card
+from headwater.gate.diagnosis import Diagnosis
 from headwater.lab import LabResult
 from headwater.lab.result import ArmVerdicts
 from headwater.lineage import Graph, Inbreeding, Plan
@@ -40,9 +41,33 @@ def recipes_json(cards: Iterable[Card]) -> list[dict[str, Any]]:
             "documents": card.documents,
             "passed": card.passed,
             "failed": card.failed,
+            "signals": signals_json(card.diagnosis) if card.diagnosis is not None else None,
         }
         for card in cards
     ]
+
+
+def signals_json(seen: Diagnosis) -> dict[str, Any]:
+    """Return what the signals say about a recipe; none of it decides."""
+    return {
+        "loss_nats": _finite(seen.loss.median),
+        "loss_nats_human": _finite(seen.loss_human.median) if seen.loss_human else None,
+        "loss_rank": seen.loss_rank,
+        "dsir": _finite(seen.dsir.median),
+        "auc": seen.discriminator.auc if seen.discriminator else None,
+        "auc_error": seen.discriminator.error if seen.discriminator else None,
+        "support": seen.words.support,
+        "support_share": seen.words.support_share,
+        "richness": seen.words.richness,
+        "richness_human": seen.words.richness_human,
+        "rare_recall": seen.words.rare_recall,
+        "clipped_density": seen.cloud.density if seen.cloud else None,
+        "clipped_coverage": seen.cloud.coverage if seen.cloud else None,
+        "copied": _finite(seen.copied.median),
+        "nearest": [
+            {"document": one.document, "human": one.human.id, "cosine": one.human.cosine} for one in seen.nearest_pairs
+        ],
+    }
 
 
 def documents_json(reading: ReadFacts) -> dict[str, Any]:
@@ -227,6 +252,15 @@ def plan_json(
             for name, need in needs.items()
         },
     }
+
+
+def finite_json(value: Any) -> Any:
+    """Return a value with null for every number that is not finite, in objects and lists as well."""
+    if isinstance(value, dict):
+        return {key: finite_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_json(inner) for inner in value]
+    return _finite(value) if isinstance(value, float) else value
 
 
 def _finite(value: float | None) -> float | None:

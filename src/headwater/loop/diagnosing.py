@@ -52,9 +52,9 @@ class FilterEffect:
     standard_error: float
     """Standard error of the difference over groups of the final panel."""
     rare: float
-    """Share of the rare human words that the documents the filters kept still hold."""
+    """Share of the rare human words that the documents admitted with the filters hold."""
     rare_without: float
-    """The same of all documents that passed the hard checks."""
+    """The same of the documents admitted without them."""
 
 
 def human_side(world: TextWorld) -> HumanSide:
@@ -124,7 +124,9 @@ def filter_effect(world: World, gate: Gate, stream: Checked, kept: Checked, stat
     mixes = [pa.concat_tables([world.train, admitted]) for admitted in (state.admitted, without.admitted)]
     gains = [world.final.gains(world.human_losses, world.final_losses(mix)) for mix in mixes]
     change = gains[0] - gains[1]
-    rare = [rare_recall(tokens_of(part), world.rare, len(world.vocabulary)) for part in (kept.passed, stream.passed)]
+    rare = [
+        rare_recall(tokens_of(part), world.rare, len(world.vocabulary)) for part in (state.admitted, without.admitted)
+    ]
     dropped = np.array([reason is Reason.FILTERED for reason in kept.findings.reasons], bool)
     return FilterEffect(
         filters=tuple(sentence_of(signal, rule) for signal, rule in rules.items()),
@@ -150,6 +152,6 @@ def filter_warning(effect: FilterEffect) -> str:
         f"A filter on a signal is set ({'; '.join(effect.filters)}), which is advised against. It dropped "
         f"{effect.dropped:,} of {effect.documents:,} documents. On the final panel the admitted set gains "
         f"{effect.gain:+.3f} nats per word with it and {effect.gain_without:+.3f} without (difference "
-        f"{effect.difference:+.3f} ± {effect.standard_error:.3f}); the documents kept hold {effect.rare:.0%} of the rare "
-        f"human words, {effect.rare_without:.0%} without it. {elsewhere}"
+        f"{effect.difference:+.3f} ± {effect.standard_error:.3f}); what is admitted holds {effect.rare:.0%} of the "
+        f"rare human words, {effect.rare_without:.0%} without it. {elsewhere}"
     ).strip()

@@ -33,10 +33,12 @@ class Limits:
     """Characters of a sample."""
     settings: int
     """Characters of the settings."""
+    nearest: int
+    """Nearest human documents of a card."""
 
 
 # The first that keeps a page below its largest size is used; the last always does.
-_LIMITS = (Limits(40, 150, 30, 320, 20_000), Limits(16, 50, 15, 240, 6_000), Limits(6, 20, 6, 120, 2_000))
+_LIMITS = (Limits(40, 150, 30, 320, 20_000, 3), Limits(16, 50, 15, 240, 6_000, 1), Limits(6, 20, 6, 120, 2_000, 1))
 
 
 @dataclass(frozen=True, slots=True)

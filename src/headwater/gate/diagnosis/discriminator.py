@@ -30,9 +30,9 @@ def discriminate(documents: pa.Table, human: HumanSide, rng: np.random.Generator
     """Return the cross-validated area under the curve of a classifier; None where a side has too few documents.
 
     Ridge regression of the label on the log counts of hashed words and word pairs, each document of length 1 and each
-    side of equal weight, five folds, solved once in its dual form: several times as fast as a logistic regression, with the same
-    areas (benchmarks/diagnosis.py). What belongs together (``unit`` of human
-    documents, ``group`` of others) is in one fold, and no document is scored by a classifier that has seen it.
+    side of equal weight, five folds, solved once in its dual form: faster than a logistic regression, with the same
+    areas (benchmarks/diagnosis.py). What belongs together (``unit`` of human documents, ``group`` of others) is in one
+    fold, and no document is scored by a classifier that has seen it.
     """
     machine = sampled(documents, rng)
     people = sampled(human.reference, rng)

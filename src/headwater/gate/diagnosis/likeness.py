@@ -13,6 +13,7 @@ from headwater.measure import likeness
 
 DIMENSIONS = 24
 _NEIGHBOURS = 5
+_MOST_EMPTY = 0.1  # share of documents that would all lie on one point
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,19 @@ class Space:
 
     @classmethod
     def of(cls, human: HumanSide, nearest: Nearest, rng: np.random.Generator) -> "Space | None":
-        """Return the space; None where there are too few human documents for one."""
+        """Return the space; None where there are too few human documents for one, or most have no telling word."""
         from scipy.sparse.linalg import svds
 
         train = nearest.vectors(sampled(human.train, rng, 3000))
         reference = sampled(human.reference, rng)
         dimensions = min(DIMENSIONS, min(train.shape) - 1)
-        if dimensions < 2 or reference.num_rows <= _NEIGHBOURS or train.nnz <= dimensions:
+        people = nearest.vectors(reference)
+        empty = float(np.mean(np.diff(people.indptr) == 0)) if reference.num_rows else 1.0
+        if dimensions < 2 or reference.num_rows <= _NEIGHBOURS or empty > _MOST_EMPTY:
             return None
         start = np.random.default_rng(human.seed).standard_normal(min(train.shape))
         axes = np.ascontiguousarray(svds(train, k=dimensions, v0=start)[2])
-        return cls(nearest, axes, _placed(nearest.vectors(reference), axes))
+        return cls(nearest, axes, _placed(people, axes))
 
     def cloud(self, documents: pa.Table, rng: np.random.Generator) -> Cloud | None:
         """Return how a batch lies; None for fewer than ten documents."""

@@ -26,7 +26,7 @@ class Perplexity:
         return np.sort(self.human.model.loss(self.human.reference).per_token)
 
     def columns(self, documents: pa.Table) -> Columns:
-        """Return ``loss_nats`` (nats per token) and ``loss_rank`` (share of unseen human documents below it, [0, 1])."""
+        """Return ``loss_nats`` (nats per token) and ``loss_rank`` (share of unseen human documents below, [0, 1])."""
         loss = self.human.model.loss(documents).per_token
         low = np.searchsorted(self.reference, loss, "left")
         high = np.searchsorted(self.reference, loss, "right")
