@@ -143,3 +143,21 @@ def test_the_order_of_verdicts_does_not_depend_on_when_they_were_recorded(tmp_pa
 
 def test_a_run_without_verdicts_has_none(ledger):
     assert ledger.current("r").num_rows == ledger.verdicts("r").num_rows == 0
+
+
+def test_a_table_of_an_earlier_version_is_read_and_gets_the_new_columns_when_they_are_used(tmp_path):
+    import lance
+
+    old = pa.schema([field for field in VERDICT if field.name not in {"note", "by"}], metadata=VERDICT.metadata)
+    first = rows(verdict("a"), verdict("b")).select(old.names).cast(old)
+    lance.write_dataset(first, str(tmp_path / "verdicts.lance"))
+    ledger = Ledger(tmp_path, run="r")
+    assert ledger.verdicts("r").schema.names == VERDICT.names
+    assert ledger.current("r")["note"].to_pylist() == [None, None]
+    ledger.record(rows(verdict("c")))
+    assert "note" not in lance.dataset(str(tmp_path / "verdicts.lance")).schema.names, "nothing to write, nothing added"
+    ledger.revoke("r", "a", note="a mistake", by="ann")
+    assert {row["id"]: (row["reason"], row["note"], row["by"]) for row in ledger.current("r").to_pylist()} == {
+        "a": ("revoked", "a mistake", "ann"), "b": ("inherited", None, None), "c": ("inherited", None, None)
+    }  # fmt: skip
+    assert ledger.table.check() == []
