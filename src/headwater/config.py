@@ -286,6 +286,13 @@ class LoopSettings(Section):
     machine_share: Share = Field(
         default=1 / 3, description="largest machine-made share of a gated training set, by tokens"
     )
+    machine_share_start: Annotated[Share | None, _EmptyIsNone] = Field(
+        default=None,
+        description="machine-made share of the first generation, adapted up to machine_share; none: machine_share",
+    )
+    machine_share_rate: Annotated[float, Field(ge=0, le=1000)] = Field(
+        default=5.0, description="machine-made share grows by exp(this times the gain on the steering panel)"
+    )
     exploration: Share = Field(default=0.10, description="share of the budget spread evenly over the recipes")
 
     @model_validator(mode="after")

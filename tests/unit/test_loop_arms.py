@@ -22,7 +22,7 @@ from headwater.loop.comparison import compare, gain_of, judge_stream
 from headwater.loop.power import arrival_per_day, panel_warnings, power_facts
 from headwater.loop.quickstart import make_example, make_stream, source_thirds
 from headwater.loop.saved import load, load_gated, save, save_gated
-from headwater.schema import DOCUMENT, documents
+from headwater.schema import DOCUMENT, Verdict, documents
 from headwater.store import Part, split_by_group
 from headwater.text import END, Vocabulary, is_encoded
 
@@ -295,6 +295,36 @@ def _loop(world: World, stream: Checked | None, generations: int) -> list:
 @pytest.fixture(scope="module")
 def rounds(world: World, checked: Checked) -> list:
     return _loop(world, checked, 4)
+
+
+def test_the_machine_share_grows_with_the_gain_up_to_its_cap(world: World, checked: Checked, tmp_path: Path) -> None:
+    gate = world.gate(gates=1, machine_share=1 / 3)
+    state, shares = start_gated(gate, 0.1), [0.1]
+    for generation in range(1, 5):
+        model = world.learner.fit(state.in_force(gate).mix(state.gate.admitted), np.random.default_rng(0))
+        before = state
+        done = gated_round(world, gate, world.hard_checks(), "gated-stream", generation, model, state, checked)
+        save_gated(tmp_path, done.state)
+        state = load_gated(tmp_path)
+        assert state.share == done.state.share
+        shares.append(state.share or 0.0)
+        tested = [
+            status
+            for name, status in state.gate.statuses.items()
+            if done.budgets.get(name) or name == f"own-output-{generation}"
+        ]
+        gains = [
+            status.evidence.gain
+            for status in tested
+            if status.evidence and status.open and (status.verdict is Verdict.ADMITTED or status.evidence.gain > 0)
+        ]
+        growth = math.exp(world.settings.loop.machine_share_rate * float(np.mean(gains))) if gains else 1.0
+        assert state.share == pytest.approx(min((before.share or 0.0) * growth, 1 / 3))
+        counts = token_counts(state.in_force(gate).mix(state.gate.admitted))
+        assert 1 - world.budget / counts.sum() <= shares[-1] + 1e-9
+    assert shares[-1] > shares[0]
+    assert start_gated(gate, 0.9).in_force(gate).machine_share == 1 / 3
+    assert start_gated(gate).in_force(gate) is gate
 
 
 def test_a_document_of_the_stream_is_offered_once(rounds: list, checked: Checked) -> None:

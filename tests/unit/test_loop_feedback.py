@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from headwater.loop.feedback import HALF_LIFE, budgets, moving_average
+from headwater.loop.feedback import HALF_LIFE, adapted_share, budgets, moving_average
 
 MUCH = 10**6
 
@@ -98,3 +98,12 @@ def test_the_order_of_the_recipes_does_not_matter() -> None:
     gains = {"b": 0.3, "a": None, "c": -0.1}
     backwards = dict(reversed(gains.items()))
     assert budgets(997, gains, _supply(gains), 0.1) == budgets(997, backwards, _supply(backwards), 0.1)
+
+
+def test_the_share_follows_the_gain_and_stops_at_its_cap() -> None:
+    assert adapted_share(0.1, 0.2, 5.0, 1 / 3) == pytest.approx(0.1 * math.e)
+    assert adapted_share(0.1, -0.2, 5.0, 1 / 3) == pytest.approx(0.1 / math.e)
+    assert adapted_share(0.1, 1e6, 5.0, 1 / 3) == pytest.approx(1 / 3)
+    assert adapted_share(0.1, 0.0, 5.0, 1 / 3) == pytest.approx(0.1)
+    assert adapted_share(0.0, 1.0, 5.0, 1 / 3) == 0.0
+    assert adapted_share(0.1, 1.0, 5.0, 0.0) == 0.0

@@ -6,7 +6,7 @@ gate and trains on the human documents and what was admitted.
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from headwater.gate import Checked, Gate, GateState, token_counts
 from headwater.loop.documents import Documents
-from headwater.loop.feedback import budgets, moving_average
+from headwater.loop.feedback import adapted_share, budgets, moving_average
 from headwater.loop.regimes import Filtered, History, HumanOnly, Regime, Replace
 from headwater.loop.regimes import next_training_set as mixed
 from headwater.loop.world import HardChecker, World
+from headwater.schema import Verdict
 
 
 def regime_of(arm: str, world: World) -> Regime | None:
@@ -72,6 +73,12 @@ class GatedState:
     """Moving average of the marginal gain of each recipe on the steering panel, nats per token for 1,000 tokens."""
     taken: Mapping[str, int] = field(default_factory=dict)
     """How many of each recipe's documents have been offered."""
+    share: float | None = None
+    """Machine-made share of the mix where it is adapted; None: that of the gate."""
+
+    def in_force(self, gate: Gate) -> Gate:
+        """Return the gate with the machine-made share of now, which is never above the gate's own."""
+        return gate if self.share is None else replace(gate, machine_share=min(self.share, gate.machine_share))
 
 
 @dataclass(frozen=True)
@@ -115,13 +122,33 @@ def gated_round(
         batch, spent, taken = _from_stream(world, state, stream.passed)
     offered = pa.concat_tables([batch, own.passed])
     # Own output last: its verdict is the least in doubt, and the fewer decisions come before a recipe, the better.
-    judged = gate.judge(state.gate, offered, bars, generation=generation, order=sorted(spent))
+    judged = state.in_force(gate).judge(state.gate, offered, bars, generation=generation, order=sorted(spent))
     gains = dict(state.gains)
     for recipe, share in spent.items():
         evidence = judged.statuses[recipe].evidence if share else None
         if evidence is not None:
             gains[recipe] = moving_average(gains.get(recipe), evidence.gain_per_1k)
-    return Round(GatedState(judged, gains, taken), offered, own, spent)
+    adapted = _next_share(world, gate, state, judged, {name for name, given in spent.items() if given} | {name})
+    return Round(GatedState(judged, gains, taken, adapted), offered, own, spent)
+
+
+def _next_share(world: World, gate: Gate, state: GatedState, judged: GateState, tested: set[str]) -> float | None:
+    """Return the share after a round: it follows the mean gain of the recipes tested in it.
+
+    Admitted recipes count, and those that wait where they gained: at a small share little can be certified.
+    """
+    if state.share is None:
+        return None
+    found = [judged.statuses[name] for name in sorted(tested) if name in judged.statuses]
+    gains = [
+        one.evidence.gain
+        for one in found
+        if one.evidence is not None and (one.verdict is Verdict.ADMITTED or (one.open and one.evidence.gain > 0))
+    ]
+    if not gains:
+        return state.share
+    rate = world.settings.loop.machine_share_rate
+    return adapted_share(state.share, sum(gains) / len(gains), rate, gate.machine_share)
 
 
 def _from_stream(world: World, state: GatedState, stream: pa.Table) -> tuple[pa.Table, dict[str, int], dict[str, int]]:
@@ -146,6 +173,11 @@ def _from_stream(world: World, state: GatedState, stream: pa.Table) -> tuple[pa.
     return stream.take(pa.array(np.sort(picked))), shares, taken
 
 
-def start_gated(gate: Gate) -> GatedState:
-    """Return the state of a gated arm before its first generation."""
-    return GatedState(gate.start())
+def start_gated(gate: Gate, share: float | None = None) -> GatedState:
+    """Return the state of a gated arm before its first generation.
+
+    Args:
+        gate: the gate of the arm.
+        share: machine-made share to begin with, adapted from then on; None: the gate's own, for good.
+    """
+    return GatedState(gate.start(), share=None if share is None else min(share, gate.machine_share))

@@ -21,6 +21,23 @@ def moving_average(average: float | None, observed: float, half_life: float = HA
     return keep * average + (1 - keep) * observed
 
 
+def adapted_share(share: float, gain: float, rate: float, cap: float) -> float:
+    """Return the machine-made share of the next training mix.
+
+    Args:
+        share: the share now, in [0, 1].
+        gain: gain on the steering panel of what is in the mix, nats per token; negative = hurt.
+        rate: how strongly the share follows the gain, at least 0, per nat.
+        cap: the largest share.
+
+    Returns:
+        ``share`` multiplied by ``exp(rate * gain)``, at most ``cap``.
+    """
+    if share <= 0:
+        return 0.0
+    return math.exp(min(math.log(share) + rate * gain, math.log(cap))) if cap > 0 else 0.0
+
+
 def budgets(
     total: int, gains: Mapping[str, float | None], supply: Mapping[str, int], exploration: float
 ) -> dict[str, int]:

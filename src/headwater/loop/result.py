@@ -89,6 +89,8 @@ class RoundRecord:
     reason: str
     gain: float | None
     """Gain on the steering panel at its last test, nats per word."""
+    machine_share: float | None = None
+    """Largest machine-made share of the generation's mix where it is adapted; None: ``loop.machine_share``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,7 +246,7 @@ class _Run:
         rule = "strict" if self.settings.gate.rule == "plain" else self.settings.gate.rule
         gate = world.gate(gates=gates, machine_share=student_share(self.settings), rule=rule)
         student = student_of(self.settings, world.work, self._tell_detail)
-        state = start_gated(gate)
+        state = start_gated(gate, self.settings.loop.machine_share_start)
         generations: list[_Generation] = []
         for generation in range(self.settings.loop.generations + 1):
             self._tell(f"{arm}, generation {generation}")
@@ -257,9 +257,11 @@ class _Run:
                 asked: StudentRecord | None = None
                 if generation:
                     before = state
-                    model = world.learner.fit(gate.mix(state.gate.admitted), np.random.default_rng(0))
+                    model = world.learner.fit(state.in_force(gate).mix(state.gate.admitted), np.random.default_rng(0))
                     done = gated_round(world, gate, checks, arm, generation, model, state, stream)
-                    judged, asked = heed_student(world, student, gate, done.state.gate, arm, generation)
+                    judged, asked = heed_student(
+                        world, student, done.state.in_force(gate), done.state.gate, arm, generation
+                    )
                     state = replace(done.state, gate=judged)
                     batches = [done.own, *([_part(stream, done.offered)] if stream is not None else [])]
                     verdicts = [
@@ -270,7 +272,7 @@ class _Run:
                     write_parquet(path / "output.parquet", _written(done.own.documents))
                     rounds = _rounds(arm, generation, done.budgets, state)
                 save_gated(path, state)
-                training = gate.mix(state.gate.admitted)
+                training = state.in_force(gate).mix(state.gate.admitted)
                 model = world.learner.fit(training, np.random.default_rng(0))
                 own = f"own-output-{generation}" if generation else None
                 status = state.gate.statuses.get(own or "")
@@ -590,6 +592,7 @@ def _rounds(arm: str, generation: int, spent: Any, state: GatedState) -> list[Ro
             status.verdict.value,
             status.reason.value,
             status.evidence.gain if status.evidence else None,
+            state.share,
         )
         for name, status in sorted(state.gate.statuses.items())
     ]

@@ -52,6 +52,7 @@ class _Memory:
     trainings: int
     gains: dict[str, float]
     taken: dict[str, int]
+    share: float | None = None
 
 
 def save_gated(folder: Path, state: GatedState) -> None:
@@ -65,6 +66,7 @@ def save_gated(folder: Path, state: GatedState) -> None:
         gate.trainings,
         dict(state.gains),
         dict(state.taken),
+        state.share,
     )
     save(folder / "state.json", memory, _Memory)
     write_parquet(folder / "admitted.parquet", gate.admitted)
@@ -86,6 +88,7 @@ def load_gated(folder: Path) -> GatedState:
         ),
         memory.gains,
         memory.taken,
+        memory.share,
     )
 
 
