@@ -187,7 +187,9 @@ def run(
             "gate.delta": delta,
             "human.modality": modality or ("table" if target else None),
             "human.target": target,
-            "human.time": time, "human.rate": rate, "human.window": window,
+            "human.time": time,
+            "human.rate": rate,
+            "human.window": window,
         }
     )
     if dry_run:
@@ -258,7 +260,9 @@ def gate(
             "gate.delta": delta,
             "human.modality": modality or ("table" if target else None),
             "human.target": target,
-            "human.time": time, "human.rate": rate, "human.window": window,
+            "human.time": time,
+            "human.rate": rate,
+            "human.window": window,
             "gate.rule": rule,
             "gate.verify": None if verify is None else _verifiers_in(verify),
         }

@@ -152,7 +152,7 @@ def _would_change(status: RecipeStatus, decision: Decision | None) -> str:
             "judge the recipe anew on human documents that are new."
         )
     if status.reason is Reason.PANEL_EXHAUSTED:
-        return "A new certification panel: add human documents and let the panel rotate, or judge less often."
+        return "A new certification panel: start anew with human documents that are in no panel yet."
     if status.reason is Reason.TOO_SMALL:
         missing = (status.threshold or 0) - (status.measured or 0)
         return f"{missing:,.0f} more tokens that pass the hard checks, then one test."

@@ -91,8 +91,8 @@ def exhausted_warning(reasons: Iterable[str]) -> list[str]:
         return []
     return [
         "The certification panel is exhausted: it has decided so often that its threshold is out of reach of any "
-        f"effect a recipe can have. Recipes that wait in quarantine because of it: {waiting}. Add human documents and "
-        "rotate the panel (headwater reserve add), or judge fewer recipes."
+        f"effect a recipe can have. Recipes that wait in quarantine because of it: {waiting}. Start "
+        "anew with human documents that are in no panel yet, or judge fewer recipes."
     ]
 
 

@@ -187,6 +187,8 @@ def _delimited(path: Path, delimiter: str, bad: Counter[str]) -> pa.Table:
     with pa.input_stream(str(path)) as file:
         return csv.read_csv(
             file,
+            # A thread that still reads when an error ends the program takes it down with it.
+            read_options=csv.ReadOptions(use_threads=False),
             parse_options=csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
             convert_options=csv.ConvertOptions(
                 strings_can_be_null=True, null_values=["", "NA", "NaN", "nan", "null", "?"]
@@ -198,7 +200,7 @@ def _json_lines(path: Path) -> pa.Table:
     from pyarrow import json
 
     with pa.input_stream(str(path)) as file:
-        return json.read_json(file)
+        return json.read_json(file, read_options=json.ReadOptions(use_threads=False))
 
 
 _MISSING = ["", "NA", "NaN", "nan", "null", "?"]
