@@ -1,6 +1,7 @@
 """What a panel can see: the smallest gain it detects, and how many more documents an undecided batch would take."""
 
 import math
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -44,7 +45,7 @@ def detectable_effect(
             f"got {units}, {power}, {clip_sd} and {lower}"
         )
     normal = NormalDist()
-    noise = np.array([normal.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)])
+    noise = _equally_likely()
     unlucky = normal.inv_cdf(1.0 - power)
 
     def evidence(effect: float) -> float:
@@ -64,7 +65,7 @@ def detectable_effect(
 def admits_effect(effect: float, units: int, threshold: float, clip_sd: float = 3.0, power: float = 0.8) -> bool:
     """Return whether an effect is admitted with the stated power; arguments as for :func:`detectable_effect`."""
     normal = NormalDist()
-    noise = np.array([normal.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)])
+    noise = _equally_likely()
     u = np.clip(effect + noise, -clip_sd, clip_sd) / clip_sd
     return _log_e_at(u, units, normal.inv_cdf(1.0 - power)) >= threshold
 
@@ -117,6 +118,13 @@ def units_for_effect(
         else:
             high = middle
     return high
+
+
+@cache
+def _equally_likely() -> NDArray[np.float64]:
+    """Return equally likely values of a standard normal."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((point + 0.5) / _POINTS) for point in range(_POINTS)])
 
 
 def _log_e_at(u: NDArray[np.float64], units: int, z: float) -> float:

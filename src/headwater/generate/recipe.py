@@ -75,18 +75,7 @@ def machine_rows(
     origins = [list(named) for named in parents] if parents is not None else [[] for _ in texts]
     # The place in the batch is part of the id, because a collapsed model writes the same row many times.
     ids = [content_id(f"{recipe}\n{i}\n{text}") for i, text in enumerate(texts)]
-    table = documents(
-        texts,
-        id=ids,
-        origin=Origin.MACHINE.value,
-        evidence="own generation ledger",
-        source=f"recipe {recipe}",
-        group=ids,
-        generator=generator,
-        recipe=recipe,
-        parents=origins,
-        generation=generation,
-    )
+    table = _recorded(texts, ids, origins, recipe, generator, generation)
     for name in values.column_names:
         table = table.append_column(name, values[name])
     return table
@@ -110,8 +99,14 @@ def machine_documents(
     ids = [
         content_id("\n".join([recipe, *(named or [str(i)]), texts[i]])) for i, named in zip(kept, origins, strict=True)
     ]
+    return _recorded([texts[i] for i in kept], ids, origins, recipe, generator, generation)
+
+
+def _recorded(
+    texts: Sequence[str], ids: list[str], parents: list[list[str]], recipe: str, generator: str, generation: int
+) -> pa.Table:
     return documents(
-        [texts[i] for i in kept],
+        texts,
         id=ids,
         origin=Origin.MACHINE.value,
         evidence="own generation ledger",
@@ -119,6 +114,6 @@ def machine_documents(
         group=ids,
         generator=generator,
         recipe=recipe,
-        parents=origins,
+        parents=parents,
         generation=generation,
     )

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
-from headwater.gate import AdmitAll, LowestPerplexity, RandomShare, RowChecks, ScoringPanel, Selection
+from headwater.gate import RowChecks, ScoringPanel
 from headwater.generate import own_output
-from headwater.lineage import heterozygosity
 from headwater.loop.learners import WORK
-from headwater.loop.world import GenerationRecord, SampleText, World
+from headwater.loop.row_world import RowWorld
+from headwater.loop.world import GenerationRecord, SampleText
 from headwater.models.labelled_images import (
     LABEL,
     PIXELS,
@@ -38,7 +37,7 @@ _SHOWN = 16  # columns of an image printed as text
 
 
 @dataclass(frozen=True)
-class ImageWorld(World):
+class ImageWorld(RowWorld):
     """The shared ground of all arms that draw images."""
 
     settings: Settings
@@ -89,11 +88,6 @@ class ImageWorld(World):
             cls.work if work is None else work,
         )
 
-    @property
-    def least_items(self) -> int:
-        """Images a recipe needs before it is tested: one where a text needs twenty tokens."""
-        return max(self.settings.gate.least_tokens // 20, 1)
-
     def encode(self, table: pa.Table) -> pa.Table:
         """Return images with the column ``unit``: their group."""
         if "unit" not in table.column_names:
@@ -113,22 +107,10 @@ class ImageWorld(World):
 
     def hard_checks(self) -> RowChecks:
         """Return the hard checks against the human training images and all panels: copies, values, labels."""
-        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        copies = []
-        if self.removed is not None:
-            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
-            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
+        panels, copies = self.held_out()
         return RowChecks.against(
             self.train, panels, visible, [InvalidImage(self.form)], copies=copies, seed=self.settings.seed
         )
-
-    def selections(self) -> tuple[Selection, ...]:
-        """Return what the gate is compared with."""
-        return AdmitAll(), RandomShare(), LowestPerplexity(self.learner)
-
-    def most_likely(self) -> Selection:
-        """Return the choice of the images that a model of the human ones finds most likely."""
-        return LowestPerplexity(self.learner)
 
     def measure(self, arm: str, generation: int, model: Any, training_set: pa.Table) -> GenerationRecord:  # noqa: ARG002
         """Return the measures of a training set: what a classifier learns from it, and which human images it covers.
@@ -137,21 +119,15 @@ class ImageWorld(World):
         images that have one of the training set nearer than their fifth nearest other human image. ``support`` counts
         the labels left, ``bits_per_byte`` has no meaning for images and is no number.
         """
-        texts = training_set["text"].to_pylist()
-        machine = np.array([recipe is not None for recipe in training_set["recipe"].to_pylist()], bool)
         codes = self.form.codes(training_set)
         counts = np.bincount(codes[codes >= 0], minlength=len(self.form.labels))
-        return GenerationRecord(
-            arm=arm,
-            generation=generation,
-            loss_nats=self.final.mean_loss(self.final_losses(training_set)),
-            bits_per_byte=float("nan"),
-            rare_word_recall=self.coverage(training_set),
+        return self.record(
+            arm,
+            generation,
+            training_set,
+            recall=self.coverage(training_set),
             support=int(np.count_nonzero(counts)),
-            distinct_2=len(set(texts)) / max(len(texts), 1),
-            training_tokens=training_set.num_rows,
-            machine_share=float(machine.mean()) if len(machine) else 0.0,
-            heterozygosity=float(heterozygosity(counts)),
+            counts=[counts],
         )
 
     def coverage(self, images: pa.Table) -> float:

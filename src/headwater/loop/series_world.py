@@ -7,22 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
-from headwater.gate import AdmitAll, LowestPerplexity, RandomShare, RowChecks, ScoringPanel, Selection
+from headwater.gate import RowChecks, ScoringPanel
 from headwater.gate.window_checks import FrozenChannel, ImpossibleMotion, InvalidWindow, Limits
 from headwater.generate import machine_rows
-from headwater.lineage import heterozygosity
 from headwater.loop.learners import WORK
-from headwater.loop.world import GenerationRecord, SampleText, World
+from headwater.loop.row_world import RowWorld
+from headwater.loop.world import GenerationRecord, SampleText
 from headwater.models.window_classifier import WindowClassifierLearner
 from headwater.models.window_forecast import WindowForecastLearner
 from headwater.models.window_mixture import WindowMixtureLearner, WindowMixtureModel
 from headwater.models.windows import LABEL, WINDOW, WindowForm, window_texts
 from headwater.schema import DOCUMENT
-from headwater.store import Part, Split
+from headwater.store import Split
 
 _CUTS = np.r_[0.01, np.arange(1, 20) / 20, 0.99]  # the outermost hundredths are bins of their own: tails go first
 _RARE_SHARE = 0.01
@@ -30,7 +29,7 @@ _SHOWN_STEPS = 5
 
 
 @dataclass(frozen=True)
-class SeriesWorld(World):
+class SeriesWorld(RowWorld):
     """The shared ground of all arms that write windows of series."""
 
     settings: Settings
@@ -52,11 +51,6 @@ class SeriesWorld(World):
         object.__setattr__(self, "learner", WindowMixtureLearner(self.form))
         kind = WindowClassifierLearner if self.form.labels else WindowForecastLearner
         object.__setattr__(self, "proxy", kind.tuned(self.form, self.train))
-
-    @property
-    def least_items(self) -> int:
-        """Windows a recipe needs before it is tested: one where a text needs twenty tokens."""
-        return max(self.settings.gate.least_tokens // 20, 1)
 
     def encode(self, table: pa.Table) -> pa.Table:
         """Return windows with the column ``unit``: their segment."""
@@ -88,25 +82,13 @@ class SeriesWorld(World):
 
     def hard_checks(self) -> RowChecks:
         """Return the hard checks against the human training windows and all panels: values, motion, labels, copies."""
-        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        copies = []
-        if self.removed is not None:
-            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
-            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
+        panels, copies = self.held_out()
         validity = [kind(self.form, self.limits) for kind in (InvalidWindow, ImpossibleMotion, FrozenChannel)]
         return RowChecks.against(self.train, panels, self.vectors, validity, copies=copies, seed=self.settings.seed)
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
         """Return windows as points: every value in standard deviations of its channel."""
         return self.form.standard(table).astype(np.float32)
-
-    def selections(self) -> tuple[Selection, ...]:
-        """Return what the gate is compared with."""
-        return AdmitAll(), RandomShare(), LowestPerplexity(self.learner)
-
-    def most_likely(self) -> Selection:
-        """Return the choice of the windows that a mixture of the human ones finds most likely."""
-        return LowestPerplexity(self.learner)
 
     def measure(
         self,
@@ -120,24 +102,7 @@ class SeriesWorld(World):
         Mean and largest step of each channel are counted in bins of the human windows; a bin that at most one in a
         hundred human windows is in is rare.
         """
-        held = self._bins(training_set)
-        rare = [(i, one) for i, ones in enumerate(self._rare) for one in ones]
-        kept = sum(bool((held[i] == one).any()) for i, one in rare)
-        counts = [np.bincount(bins) for bins in held]
-        machine = np.array([recipe is not None for recipe in training_set["recipe"].to_pylist()], bool)
-        texts = training_set["text"].to_pylist()
-        return GenerationRecord(
-            arm=arm,
-            generation=generation,
-            loss_nats=self.final.mean_loss(self.final_losses(training_set)),
-            bits_per_byte=float("nan"),
-            rare_word_recall=kept / len(rare) if rare else float("nan"),
-            support=int(sum(np.count_nonzero(count) for count in counts)),
-            distinct_2=len(set(texts)) / max(len(texts), 1),
-            training_tokens=training_set.num_rows,
-            machine_share=float(machine.mean()) if len(machine) else 0.0,
-            heterozygosity=float(np.mean([heterozygosity(count) for count in counts])),
-        )
+        return self.record_of_bins(arm, generation, training_set, self._bins(training_set), self._rare)
 
     def examples(self, arm: str, generation: int, model: WindowMixtureModel) -> Sequence[SampleText]:
         """Return the first steps of three windows that a model writes; the same draws for every model."""

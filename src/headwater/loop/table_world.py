@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
-from headwater.gate import AdmitAll, LowestPerplexity, RandomShare, RowChecks, ScoringPanel, Selection
+from headwater.gate import RowChecks, ScoringPanel
 from headwater.generate import machine_rows
-from headwater.lineage import heterozygosity
 from headwater.loop.learners import WORK
-from headwater.loop.world import GenerationRecord, SampleText, World
+from headwater.loop.row_world import RowWorld
+from headwater.loop.world import GenerationRecord, SampleText
 from headwater.models import BoostingLearner, CopulaLearner, CopulaModel
 from headwater.models.table_form import VALUE, TableForm, row_texts
 from headwater.schema import DOCUMENT, Reason, Stage
-from headwater.store import Part, Split
+from headwater.store import Split
 
 _BINS = 20  # numbers are counted by twentieths of the human distribution
 _RARE_SHARE = 0.01
@@ -27,7 +27,7 @@ _MARGIN = 0.1  # of the human range, by which a number may lie outside
 
 
 @dataclass(frozen=True)
-class TableWorld(World):
+class TableWorld(RowWorld):
     """The shared ground of all arms that write rows of a table."""
 
     settings: Settings
@@ -43,11 +43,6 @@ class TableWorld(World):
     def __post_init__(self) -> None:
         object.__setattr__(self, "learner", CopulaLearner(self.form))
         object.__setattr__(self, "proxy", BoostingLearner(self.form))
-
-    @property
-    def least_items(self) -> int:
-        """Rows a recipe needs before it is tested: one where a text needs twenty tokens."""
-        return max(self.settings.gate.least_tokens // 20, 1)
 
     def encode(self, table: pa.Table) -> pa.Table:
         """Return rows with the column ``unit``: their group."""
@@ -82,11 +77,7 @@ class TableWorld(World):
 
     def hard_checks(self) -> RowChecks:
         """Return the hard checks against the human training rows and all panels."""
-        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        copies = []
-        if self.removed is not None:
-            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
-            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
+        panels, copies = self.held_out()
         return RowChecks.against(
             self.train, panels, self.vectors, [InvalidValue(self.form)], copies=copies, seed=self.settings.seed
         )
@@ -105,14 +96,6 @@ class TableWorld(World):
                 parts.append(one_hot / np.sqrt(2))  # two different categories lie 1 apart
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def selections(self) -> tuple[Selection, ...]:
-        """Return what the gate is compared with."""
-        return AdmitAll(), RandomShare(), LowestPerplexity(self.learner)
-
-    def most_likely(self) -> Selection:
-        """Return the choice of the rows that a copula of the human rows finds most likely."""
-        return LowestPerplexity(self.learner)
-
     def measure(
         self,
         arm: str,
@@ -122,23 +105,7 @@ class TableWorld(World):
     ) -> GenerationRecord:
         """Return the measures of a training set: what is predicted from it, and which human values it still holds."""
         held = [self._bins(training_set, i) for i in range(len(self.form.columns))]
-        machine = np.array([recipe is not None for recipe in training_set["recipe"].to_pylist()], bool)
-        rare = [(i, one) for i, ones in enumerate(self._rare) for one in ones]
-        kept = sum(bool((held[i] == one).any()) for i, one in rare)
-        counts = [np.bincount(bins[bins >= 0]) for bins in held]
-        texts = training_set["text"].to_pylist()
-        return GenerationRecord(
-            arm=arm,
-            generation=generation,
-            loss_nats=self.final.mean_loss(self.final_losses(training_set)),
-            bits_per_byte=float("nan"),
-            rare_word_recall=kept / len(rare) if rare else float("nan"),
-            support=int(sum(np.count_nonzero(count) for count in counts)),
-            distinct_2=len(set(texts)) / max(len(texts), 1),
-            training_tokens=training_set.num_rows,
-            machine_share=float(machine.mean()) if len(machine) else 0.0,
-            heterozygosity=float(np.mean([heterozygosity(count) for count in counts])),
-        )
+        return self.record_of_bins(arm, generation, training_set, held, self._rare)
 
     def examples(self, arm: str, generation: int, model: CopulaModel) -> Sequence[SampleText]:
         """Return three rows that a model writes; the same draws for every model."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
@@ -113,11 +112,7 @@ class TextWorld(World):
 
     def hard_checks(self) -> HardChecks:
         """Return the hard checks against the human training text and all panels."""
-        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
-        copies = []
-        if self.removed is not None:
-            sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
-            copies = [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
+        panels, copies = self.held_out()
         return HardChecks.against(self.train, panels, self.settings.gate, self._verifiers(), copies=copies)
 
     def _verifiers(self) -> tuple[Check, ...]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from headwater.config import Settings
@@ -129,6 +130,14 @@ class World(ABC):
     def final(self) -> ScoringPanel:
         """The panel that is only reported on."""
         return ScoringPanel(self.split[Part.FINAL])
+
+    def held_out(self) -> tuple[list[pa.Table], list[pa.Table]]:
+        """Return the documents of every panel, and copies of these that are in no part; both are sealed."""
+        panels = [self.split[part] for part in (Part.STEERING, Part.CERTIFICATION, Part.FINAL)]
+        if self.removed is None:
+            return panels, []
+        sealed = pa.concat_arrays([chunk for panel in panels for chunk in panel["id"].chunks])
+        return panels, [self.removed.filter(pc.is_in(self.removed["repeats"], sealed))]
 
     @property
     def budget(self) -> int:

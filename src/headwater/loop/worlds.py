@@ -1,6 +1,7 @@
 """Which world the settings ask for: how its documents are read, what joins them, and what stream a run makes itself."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,8 +66,6 @@ def stream_of(world: World, settings: Settings, rejects: Path, say: Say, human: 
     Raises:
         InputError: nothing can be read, or it cannot be used.
     """
-    from dataclasses import replace
-
     if isinstance(world, TableWorld):
         found = read_row_stream(settings, world.form)
     elif isinstance(world, ImageWorld):
